@@ -1,0 +1,101 @@
+/*
+ * Calls protobuf-c services on the gRPC C core.
+ *
+ * A channel owns one completion queue and one thread that waits on it, and keeps itself connected:
+ * it watches its own connectivity and asks to connect again at once, with a back-off between 100 and
+ * 500 ms. Every call completes exactly once, on the channel's thread.
+ */
+#ifndef RPC_CHANNEL_H
+#define RPC_CHANNEL_H
+
+#include "base/check.h"
+#include "rpc/status.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rpc_channel;
+struct rpc_client_call;
+
+struct rpc_channel_config {
+    const char *target; /* a gRPC target, e.g. "dns:///orders:50051" or "127.0.0.1:50051" */
+    size_t message_bytes_max; /* of a reply */
+    size_t reply_arena_bytes_max; /* the unpacked reply */
+    const char *service_config_json; /* load balancing and health checking; NULL for round_robin */
+};
+
+/* Errors: -ENOMEM. Does not wait for a connection. */
+int rpc_channel_create(const struct rpc_channel_config *config,
+                       struct rpc_channel **ret) MUST_CHECK;
+
+/* Cancels what is in flight, delivers those completions, joins the thread. NULL is fine. */
+void rpc_channel_destroy(struct rpc_channel *channel);
+
+/* Whether a connection is established now. Any thread, one atomic read. */
+bool rpc_channel_is_ready(const struct rpc_channel *channel);
+
+/*
+ * Waits until the channel is ready or the deadline (monotonic ns) has passed; tells which. For
+ * start-up and tests, not for a loop thread.
+ */
+bool rpc_channel_wait_ready(struct rpc_channel *channel, int64_t deadline_ns);
+
+/*
+ * Asks to be told of every change of readiness, on the channel's thread, at least once at the
+ * start. One watcher a channel; before the first call.
+ */
+typedef void (*rpc_ready_fn)(bool ready, void *data);
+void rpc_channel_on_ready(struct rpc_channel *channel, rpc_ready_fn on_ready, void *data);
+
+struct rpc_metadata {
+    const char *key; /* lower case */
+    const char *value;
+    size_t value_length;
+};
+
+/* What came back. Owns its memory; free with rpc_reply_free from any thread. */
+struct rpc_reply {
+    struct rpc_status status; /* reason is NULL unless the server sent an ErrorInfo */
+    const ProtobufCMessage *message; /* NULL unless status.code is RPC_OK */
+};
+
+void rpc_reply_free(struct rpc_reply *reply);
+
+/* The call is over; the reply is the receiver's to free. Channel thread; must not block. */
+typedef void (*rpc_done_fn)(struct rpc_reply *reply, void *data);
+
+/* A message of a stream; lives until the function returns. Channel thread; must not block. */
+typedef void (*rpc_message_fn)(const ProtobufCMessage *message, void *data);
+
+struct rpc_request {
+    const char *full_method; /* "/package.Service/Method"; static or outliving the channel */
+    const ProtobufCMessageDescriptor *reply_type;
+    const ProtobufCMessage *message; /* packed before rpc_channel_call returns */
+    int64_t deadline_ns;             /* absolute, monotonic; required */
+    const struct rpc_metadata *metadata; /* copied */
+    size_t metadata_count;
+    bool wait_for_ready;       /* wait for a connection instead of failing fast */
+    rpc_message_fn on_message; /* NULL for unary */
+    rpc_done_fn on_done;
+    void *data; /* for both callbacks */
+};
+
+/*
+ * Starts a call. Any thread, loop threads included; does not block. on_done comes exactly once,
+ * also when the call cannot be started (then with RPC_RESOURCE_EXHAUSTED or RPC_CANCELLED) and
+ * never before this function has returned. ret_call, if not NULL, may be used to cancel until
+ * on_done has been called; the caller then owes rpc_client_call_unref.
+ */
+void rpc_channel_call(struct rpc_channel *channel, const struct rpc_request *request,
+                      struct rpc_client_call **ret_call);
+
+/* Asks for an early end; on_done still comes. Any thread. */
+void rpc_client_call_cancel(struct rpc_client_call *call);
+void rpc_client_call_unref(struct rpc_client_call *call);
+
+/* Calls started and not yet completed. Any thread. */
+unsigned rpc_channel_calls_in_flight(const struct rpc_channel *channel);
+
+#endif
