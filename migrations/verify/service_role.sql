@@ -1,0 +1,5 @@
+BEGIN;
+
+SELECT 1 / count(*) FROM pg_catalog.pg_roles WHERE rolname = 'stampede';
+
+ROLLBACK;
