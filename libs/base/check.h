@@ -26,7 +26,7 @@ _Noreturn void check_failed(const char *file, int line, const char *text);
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 /* printf-like functions: the format's and the first argument's positions, from 1. */
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 
 /* The element count of a real array. */
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
