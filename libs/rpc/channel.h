@@ -2,8 +2,9 @@
  * Calls protobuf-c services on the gRPC C core.
  *
  * A channel owns one completion queue and one thread that waits on it, and keeps itself connected:
- * it watches its own connectivity and asks to connect again at once, with a back-off between 100 and
- * 500 ms. Every call completes exactly once, on the channel's thread.
+ * it watches its own connectivity and asks to connect again at once, with a back-off between 100
+ * and 500 ms. Every call completes exactly once, on the channel's thread. Nothing is ever retried
+ * here: the C core's own retries are off.
  */
 #ifndef RPC_CHANNEL_H
 #define RPC_CHANNEL_H
@@ -20,17 +21,23 @@ struct rpc_channel;
 struct rpc_client_call;
 
 struct rpc_channel_config {
-    const char *target; /* a gRPC target, e.g. "dns:///orders:50051" or "127.0.0.1:50051" */
+    const char *target;       /* a gRPC target, e.g. "dns:///orders:50051" or "127.0.0.1:50051" */
     size_t message_bytes_max; /* of a reply */
-    size_t reply_arena_bytes_max; /* the unpacked reply */
+    size_t reply_arena_bytes_max;    /* the unpacked reply */
     const char *service_config_json; /* load balancing and health checking; NULL for round_robin */
 };
 
-/* Errors: -ENOMEM. Does not wait for a connection. */
+/*
+ * Makes a channel and begins to connect, without waiting for it; the config is copied. Errors:
+ * -ENOMEM, -EAGAIN no thread could be made.
+ */
 int rpc_channel_create(const struct rpc_channel_config *config,
                        struct rpc_channel **ret) MUST_CHECK;
 
-/* Cancels what is in flight, delivers those completions, joins the thread. NULL is fine. */
+/*
+ * Cancels what is in flight, delivers those completions, joins the thread. Calls that a completion
+ * starts meanwhile end with RPC_CANCELLED. Not from the channel's thread. NULL is fine.
+ */
 void rpc_channel_destroy(struct rpc_channel *channel);
 
 /* Whether a connection is established now. Any thread, one atomic read. */
@@ -44,7 +51,7 @@ bool rpc_channel_wait_ready(struct rpc_channel *channel, int64_t deadline_ns);
 
 /*
  * Asks to be told of every change of readiness, on the channel's thread, at least once at the
- * start. One watcher a channel; before the first call.
+ * start. One watcher a channel, set once, before the first call.
  */
 typedef void (*rpc_ready_fn)(bool ready, void *data);
 void rpc_channel_on_ready(struct rpc_channel *channel, rpc_ready_fn on_ready, void *data);
@@ -57,7 +64,7 @@ struct rpc_metadata {
 
 /* What came back. Owns its memory; free with rpc_reply_free from any thread. */
 struct rpc_reply {
-    struct rpc_status status; /* reason is NULL unless the server sent an ErrorInfo */
+    struct rpc_status status;        /* reason is NULL unless the server sent an ErrorInfo */
     const ProtobufCMessage *message; /* NULL unless status.code is RPC_OK */
 };
 
@@ -73,7 +80,7 @@ struct rpc_request {
     const char *full_method; /* "/package.Service/Method"; static or outliving the channel */
     const ProtobufCMessageDescriptor *reply_type;
     const ProtobufCMessage *message; /* packed before rpc_channel_call returns */
-    int64_t deadline_ns;             /* absolute, monotonic; required */
+    int64_t deadline_ns; /* absolute, monotonic; required; CLOCK_DEADLINE_NEVER is one */
     const struct rpc_metadata *metadata; /* copied */
     size_t metadata_count;
     bool wait_for_ready;       /* wait for a connection instead of failing fast */
@@ -83,10 +90,13 @@ struct rpc_request {
 };
 
 /*
- * Starts a call. Any thread, loop threads included; does not block. on_done comes exactly once,
- * also when the call cannot be started (then with RPC_RESOURCE_EXHAUSTED or RPC_CANCELLED) and
- * never before this function has returned. ret_call, if not NULL, may be used to cancel until
- * on_done has been called; the caller then owes rpc_client_call_unref.
+ * Starts a call. Any thread, loop threads included; does not block. on_done comes exactly once, on
+ * the channel's thread and never from inside this function; also when the call cannot be started
+ * (RPC_INVALID_ARGUMENT: metadata that gRPC does not allow; RPC_CANCELLED: the channel is being
+ * destroyed) and when the reply cannot be used (RPC_INTERNAL: malformed; RPC_RESOURCE_EXHAUSTED: it
+ * does not fit). A status made here has no reason. ret_call, if not NULL, is written before the
+ * call starts, may be used to cancel, also after on_done, and is owed a rpc_client_call_unref.
+ * When the heap is exhausted the process ends, as everywhere in the C core.
  */
 void rpc_channel_call(struct rpc_channel *channel, const struct rpc_request *request,
                       struct rpc_client_call **ret_call);

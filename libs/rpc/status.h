@@ -50,10 +50,10 @@ struct rpc_violation {
  */
 struct rpc_status {
     enum rpc_code code;
-    const char *message;     /* may be NULL */
-    const char *reason;      /* ErrorInfo.reason; NULL when there was no ErrorInfo */
-    const char *domain;      /* ErrorInfo.domain; NULL when there was no ErrorInfo */
-    int64_t retry_after_ms;  /* RetryInfo.retry_delay; 0 when there was none */
+    const char *message;                    /* may be NULL */
+    const char *reason;                     /* ErrorInfo.reason; NULL when there was no ErrorInfo */
+    const char *domain;                     /* ErrorInfo.domain; NULL when there was no ErrorInfo */
+    int64_t retry_after_ms;                 /* RetryInfo.retry_delay; 0 when there was none */
     const struct rpc_violation *violations; /* BadRequest.field_violations */
     size_t violation_count;
 };
