@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# The schema's changes can be deployed, verified, taken back to nothing and deployed again, by a
+# role that owns only the database; two deploys at once do each change once; and the service's role
+# can do no more than the migrations grant. An operator relies on each of these in a bad night.
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)"
+work="$(mktemp -d)"
+trap '"$root/tools/dev/scratch-postgres" stop "$work/pg" || true; rm -rf "$work"' EXIT
+"$root/tools/dev/scratch-postgres" start "$work/pg" --owner-pid $$ >"$work/env"
+# shellcheck source=/dev/null
+. "$work/env"
+chmod 755 "$work"
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+run_sqitch() {
+    (cd "$root/migrations" && SQITCH_FULLNAME=test SQITCH_EMAIL=test@localhost \
+        sqitch --quiet "$@" "db:$OWNER_URL")
+}
+
+# query <url> <sql>: the unaligned result.
+query() {
+    psql -X -A -t -q -v ON_ERROR_STOP=1 -c "$2" "$1"
+}
+
+# refused <url> <sql> <message>
+refused() {
+    local output
+    if output="$(query "$1" "$2" 2>&1)"; then
+        fail "not refused: $2"
+    fi
+    [[ $output == *"$3"* ]] || fail "refused, but with '$output' for: $2"
+}
+
+echo "deploy, verify, revert, deploy again"
+run_sqitch deploy --verify
+run_sqitch verify
+run_sqitch revert -y --to @ROOT
+left="$(query "$OWNER_URL" "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace")"
+[[ -z $left ]] || fail "a revert left behind: $left"
+run_sqitch deploy --verify
+run_sqitch verify
+
+echo "two at once, on a database that has not even sqitch's own tables"
+query "$ADMIN_URL" "CREATE DATABASE twice OWNER stampede_owner"
+OWNER_URL="${OWNER_URL/\/stampede\?/\/twice?}"
+run_sqitch deploy --verify &
+first=$!
+run_sqitch deploy --verify &
+second=$!
+wait "$first" || fail "the first of two deploys at once"
+wait "$second" || fail "the second of two deploys at once"
+run_sqitch verify
+changes="$(grep -c '^[a-z]' "$root/migrations/sqitch.plan")"
+deployed="$(query "$OWNER_URL" "SELECT count(*) FROM sqitch.events WHERE event = 'deploy'")"
+[[ $deployed == "$changes" ]] || fail "$deployed deploys of $changes changes"
+
+echo "what the tables refuse"
+sale="INSERT INTO sales (sale_id, sku, title, currency_code, unit_price_minor, start_time, end_time,
+    stock_total, stock_remaining, per_customer_limit, hold_seconds)
+    VALUES ('00000000-0000-7000-8000-000000000001', 's', 't', 'EUR', 1, now(), now(), 10, 10, 0, 0)"
+query "$DATABASE_URL" "$sale"
+for change in \
+    "stock_remaining = -1:sales_stock_remaining_check" \
+    "stock_returning = 1:sales_stock_sum_check" \
+    "stock_total = 0, stock_remaining = 0:sales_stock_total_check" \
+    "end_time = start_time - interval '1 s':sales_end_time_check" \
+    "currency_code = 'eur':sales_currency_code_check" \
+    "title = '':sales_title_check" \
+    "title = repeat('x', 201):sales_title_check" \
+    "hold_seconds = 86401:sales_hold_seconds_check" \
+    "per_customer_limit = 1000001:sales_per_customer_limit_check"; do
+    refused "$DATABASE_URL" "UPDATE sales SET ${change%:*}" "${change##*:}"
+done
+order() {
+    printf "INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, status) VALUES
+        ('00000000-0000-7000-8000-000000000001', '%s', %s, '%s', %s, 'CONFIRMED')" "$@"
+}
+id=00000000-0000-8000-8000-00000000000
+query "$DATABASE_URL" "$(order ${id}1 1 c 1)"
+refused "$DATABASE_URL" "$(order ${id}1 2 c 1)" orders_pkey
+refused "$DATABASE_URL" "$(order ${id}2 1 c 1)" orders_sale_id_number_key
+refused "$DATABASE_URL" "$(order ${id}2 0 c 1)" orders_number_check
+refused "$DATABASE_URL" "$(order ${id}2 2 '' 1)" orders_customer_id_check
+refused "$DATABASE_URL" "$(order ${id}2 2 c 1001)" orders_quantity_check
+
+echo "what the service's role may not do"
+refused "$DATABASE_URL" "DELETE FROM orders" "permission denied"
+refused "$DATABASE_URL" "TRUNCATE sales" "permission denied"
+refused "$DATABASE_URL" "DROP TABLE orders" "must be owner"
+refused "$DATABASE_URL" "CREATE TABLE mine (a integer)" "permission denied"
+refused "$DATABASE_URL" "UPDATE schema_version SET version = 9" "permission denied"
+refused "$DATABASE_URL" "CREATE ROLE friend" "permission denied"
+
+echo "a hot sale's updates stay on their page"
+query "$DATABASE_URL" "DO \$\$ BEGIN FOR i IN 1..200 LOOP
+    UPDATE sales SET version = version + 1; END LOOP; END \$\$"
+query "$ADMIN_URL" "SELECT pg_stat_force_next_flush()" >/dev/null
+hot=""
+for _ in {1..50}; do
+    hot="$(query "$DATABASE_URL" "SELECT n_tup_hot_upd >= 0.95 * n_tup_upd AND n_tup_upd >= 200
+        FROM pg_stat_user_tables WHERE relname = 'sales'")"
+    [[ $hot != t ]] || break
+    sleep 0.1
+done
+[[ $hot == t ]] || fail "updates of sales are not HOT"
+echo ok
