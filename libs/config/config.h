@@ -191,14 +191,14 @@ struct config_value {
 struct config;
 
 /*
- * Reads everything and says what to do next. *ret_config owns every string that the settings point
- * to; config_destroy frees it after their last use. On CONFIG_RUN, ret_settings (the program's
- * struct) and ret_config are filled; else both are left alone and what had to be said has been
- * printed. Any argument but --help, --print-config and --version is a problem. Out of memory is
- * reported as a problem too.
+ * Reads everything and says what to do next. On CONFIG_RUN settings (the program's struct) is
+ * filled and *ret_config owns every string that it points to: config_destroy frees it after their
+ * last use. Else what had to be said has been printed, *ret_config is left alone and what is in
+ * settings is of no use. Any argument but --help, --print-config and --version is refused. Out of
+ * memory is reported as a problem too.
  */
 enum config_verdict config_load(const struct config_program *program,
-                                const struct config_source *source, void *ret_settings,
+                                const struct config_source *source, void *settings,
                                 struct config **ret_config) MUST_CHECK;
 
 /* Takes NULL. */
