@@ -22,6 +22,9 @@ CREATE TABLE sales (
     stock_returning integer NOT NULL DEFAULT 0,
     -- Units that one customer may hold at a time; 0 is no limit.
     per_customer_limit integer NOT NULL,
+    -- Whether per_customer_limit was ever lowered: a customer may then rightly hold more than it.
+    -- Set by the statement that lowers it; the audit tells a warning from a violation by it.
+    limit_lowered boolean NOT NULL DEFAULT false,
     -- How long an order waits for payment; 0 confirms it at once.
     hold_seconds integer NOT NULL,
     paused boolean NOT NULL DEFAULT false,

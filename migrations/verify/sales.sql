@@ -1,8 +1,8 @@
 BEGIN;
 
 SELECT sale_id, sku, title, currency_code, unit_price_minor, start_time, end_time, stock_total,
-       stock_remaining, stock_returning, per_customer_limit, hold_seconds, paused, version,
-       orders_count, create_time
+       stock_remaining, stock_returning, per_customer_limit, limit_lowered, hold_seconds, paused,
+       version, orders_count, create_time
 FROM sales
 WHERE false;
 
