@@ -1,0 +1,33 @@
+/*
+ * How the business answers a request to buy. Outcomes are values, not errors: each order of a batch
+ * has one, decided under the sale's lock.
+ */
+#ifndef ORDERS_DOMAIN_OUTCOME_H
+#define ORDERS_DOMAIN_OUTCOME_H
+
+/* X(name, text for people) */
+#define OUTCOME_TABLE(X)                                                                           \
+    X(PLACED, "the order is placed")                                                               \
+    X(REPLAYED, "the order was placed by an earlier request with this key")                        \
+    X(SOLD_OUT, "fewer units remain than the order asks for")                                      \
+    X(CUSTOMER_LIMIT_REACHED, "the customer would hold more units than one customer may")          \
+    X(SALE_NOT_STARTED, "the sale has not started")                                                \
+    X(SALE_ENDED, "the sale has ended")                                                            \
+    X(SALE_PAUSED, "the sale is paused")                                                           \
+    X(IDEMPOTENCY_KEY_REUSED, "the idempotency key was used with another quantity")                \
+    X(SALE_NOT_FOUND, "there is no such sale")
+
+enum outcome {
+#define OUTCOME_VALUE(name, text) OUTCOME_##name,
+    OUTCOME_TABLE(OUTCOME_VALUE)
+#undef OUTCOME_VALUE
+        OUTCOME_COUNT
+};
+
+/* "SOLD_OUT"; also the reason under which a refusal is reported. Constant. */
+const char *outcome_name(enum outcome outcome);
+
+/* A sentence for people. Constant. */
+const char *outcome_text(enum outcome outcome);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * A sale: a limited quantity of one thing, offered in a window of time. Pure values; times are
+ * microseconds since 1970 by the database's clock.
+ */
+#ifndef ORDERS_DOMAIN_SALE_H
+#define ORDERS_DOMAIN_SALE_H
+
+#include "base/uuid.h"
+#include "orders/domain/violation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SALE_TEXT_CHARS_MAX         200      /* sku, title: code points */
+#define SALE_STOCK_MAX              10000000 /* units */
+#define SALE_PER_CUSTOMER_LIMIT_MAX 1000000  /* units; 0 is no limit */
+#define SALE_HOLD_SECONDS_MAX       86400
+#define SALE_AMOUNT_MINOR_MAX       INT64_C(9007199254740991) /* exact in every JSON reader */
+#define SALE_KEY_CHARS_MAX          255
+
+/* 9999-12-31T23:59:59.999999Z, the last moment that a Timestamp can hold in microseconds. */
+#define SALE_TIME_US_MAX INT64_C(253402300799999999)
+
+enum sale_state {
+    SALE_SCHEDULED,
+    SALE_LIVE,
+    SALE_PAUSED,
+    SALE_SOLD_OUT,
+    SALE_ENDED,
+};
+
+struct money {
+    char currency_code[4]; /* ISO 4217, NUL-terminated */
+    int64_t amount_minor;
+};
+
+struct sale {
+    struct uuid sale_id;
+    const char *sku, *title; /* borrowed from whoever read the sale */
+    struct money unit_price;
+    int64_t start_us, end_us;
+    int32_t stock_total, stock_remaining, stock_returning;
+    int32_t per_customer_limit; /* units that one customer may hold; 0: no limit */
+    int32_t hold_seconds;       /* 0: an order is confirmed at once */
+    bool paused;
+    int64_t version;      /* counts the transactions that changed the sale or its orders */
+    int64_t orders_count; /* the last order number given */
+};
+
+/* What an administrator asks for. */
+struct sale_draft {
+    const char *sku, *title;
+    struct money unit_price;
+    bool has_start;
+    int64_t start_us; /* when has_start; else the sale starts when it is made */
+    int64_t end_us;
+    int32_t stock_total, per_customer_limit, hold_seconds;
+};
+
+/* The state at a moment: ENDED before SCHEDULED before PAUSED before SOLD_OUT before LIVE. */
+enum sale_state sale_state_at(const struct sale *sale, int64_t now_us);
+
+/* Whether what must always hold of one sale's own row holds (ARCHITECTURE, "What is always true").
+ */
+bool sale_is_consistent(const struct sale *sale);
+
+/* Adds a violation for every field that is out of bounds; sku and title must be valid UTF-8. */
+void sale_draft_validate(const struct sale_draft *draft, struct violations *violations);
+
+#endif

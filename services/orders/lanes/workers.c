@@ -1,0 +1,238 @@
+#include "orders/lanes/workers.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Scratch of one task: rows, requests and parameters of a full batch take about 300 KiB. */
+#define ARENA_BLOCK_BYTES ((size_t)256 * 1024)
+#define ARENA_BYTES_MAX   ((size_t)8 * 1024 * 1024)
+
+/* A worker without a connection looks up this often whether it should stop. */
+#define CONNECT_SLICE_NS (200 * CLOCK_NS_PER_MS)
+
+enum worker_state {
+    WORKER_CONNECTING,
+    WORKER_IDLE,
+    WORKER_ACTIVE,
+};
+
+struct worker {
+    struct workers *workers;
+    size_t index;
+    enum lane_duty duty;
+    const struct store *store;
+    pthread_t thread;
+    _Atomic enum worker_state state;
+    struct arena arena;
+    struct lane_task task;
+};
+
+struct workers {
+    struct workers_config config;
+    size_t started;
+    struct worker all[];
+};
+
+static int64_t now_ns(const struct worker *worker)
+{
+    const struct system_port *system = worker->workers->config.system;
+    return system->monotonic_ns(system->data);
+}
+
+/* Tries to connect until it works (true) or the lanes stop (false). */
+static bool connect_or_stop(struct worker *worker)
+{
+    const struct store *store = worker->store;
+    while (!store->wait_connected(store->data, now_ns(worker) + CONNECT_SLICE_NS)) {
+        if (lanes_is_stopping(worker->workers->config.lanes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void work_on_orders(struct worker *worker)
+{
+    const struct workers_config *config = &worker->workers->config;
+    struct place_orders_item *items[PLACEMENT_BATCH_MAX];
+    struct lane_task *task = &worker->task;
+    struct place_orders use_case = {
+        .store = worker->store,
+        .system = config->system,
+        .transaction_ns_max = config->transaction_ns_max,
+        .decision_ns_max = config->decision_ns_max,
+    };
+    int64_t begun_ns = now_ns(worker);
+
+    for (size_t i = 0; i < task->order_count; i++) {
+        items[i] = &task->orders[i]->item;
+    }
+    place_orders_run(&use_case, &task->sale_id, items, task->order_count, &worker->arena);
+    config->observer.on_batch(config->observer.data, task, now_ns(worker) - begun_ns);
+    lanes_finish_orders(config->lanes, task);
+}
+
+static void work_on_lobby(struct worker *worker)
+{
+    const struct workers_config *config = &worker->workers->config;
+    struct lane_task *task = &worker->task;
+    const struct store *store = worker->store;
+
+    enum store_result result = store->known_sales(store->data, task->sale_ids, task->sale_count,
+                                                  now_ns(worker) + config->transaction_ns_max,
+                                                  &worker->arena, task->sale_known);
+    if (result == STORE_OK) {
+        lanes_finish_lobby(config->lanes, task);
+    } else {
+        lanes_fail_lobby(config->lanes, task, VERDICT_DATABASE_UNAVAILABLE);
+    }
+}
+
+static void work_on_job(struct worker *worker)
+{
+    struct lane_job *job = worker->task.job;
+    if (job->deadline_ns <= now_ns(worker)) {
+        job->refuse(job, VERDICT_OVERLOADED);
+    } else {
+        job->run(job, worker->store, &worker->arena);
+    }
+    lanes_finish_job(worker->workers->config.lanes, &worker->task);
+}
+
+static void work_on_task(struct worker *worker)
+{
+    switch (worker->task.kind) {
+    case LANE_TASK_ORDERS:
+        work_on_orders(worker);
+        return;
+    case LANE_TASK_LOBBY:
+        work_on_lobby(worker);
+        return;
+    case LANE_TASK_JOB:
+        work_on_job(worker);
+        return;
+    case LANE_TASK_STOP:
+        break;
+    }
+    UNREACHABLE("a stop ends the loop before");
+}
+
+/* Works while there is a connection; true when it was lost, false when the lanes stop. */
+static bool work_until_lost(struct worker *worker)
+{
+    const struct store *store = worker->store;
+    do {
+        atomic_store(&worker->state, WORKER_IDLE);
+        lanes_take(worker->workers->config.lanes, worker->duty, &worker->task);
+        if (worker->task.kind == LANE_TASK_STOP) {
+            return false;
+        }
+        atomic_store(&worker->state, WORKER_ACTIVE);
+        arena_reset(&worker->arena);
+        work_on_task(worker);
+    } while (store->is_connected(store->data));
+    return true;
+}
+
+static void *worker_main(void *data)
+{
+    struct worker *worker = data;
+    const struct workers_config *config = &worker->workers->config;
+    bool goes_on = true;
+
+    while (goes_on && connect_or_stop(worker)) {
+        lanes_worker_joined(config->lanes, worker->duty);
+        config->observer.on_connection(config->observer.data, worker->index, true);
+        goes_on = work_until_lost(worker);
+        atomic_store(&worker->state, WORKER_CONNECTING);
+        lanes_worker_left(config->lanes, worker->duty);
+        config->observer.on_connection(config->observer.data, worker->index, false);
+    }
+    return NULL;
+}
+
+static enum lane_duty duty_of(size_t index, size_t count)
+{
+    if (count == 1) {
+        return LANE_DUTY_BOTH;
+    }
+    return index == 0 ? LANE_DUTY_READS : LANE_DUTY_ORDERS;
+}
+
+static int start_worker(struct workers *workers, size_t index)
+{
+    char name[16]; /* the kernel's bound, NUL included */
+    struct worker *worker = &workers->all[index];
+
+    worker->workers = workers;
+    worker->index = index;
+    worker->duty = duty_of(index, workers->config.count);
+    worker->store = &workers->config.stores[index];
+    atomic_init(&worker->state, WORKER_CONNECTING);
+    arena_init(&worker->arena, ARENA_BLOCK_BYTES, ARENA_BYTES_MAX);
+    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (error != 0) {
+        arena_fini(&worker->arena);
+        return -error;
+    }
+    snprintf(name, sizeof(name), "worker-%zu", index % 10000);
+    pthread_setname_np(worker->thread, name);
+    return 0;
+}
+
+int workers_start(const struct workers_config *config, struct workers **ret)
+{
+    CHECK(config->count >= 1);
+    struct workers *workers = calloc(1, sizeof(*workers) + config->count * sizeof(struct worker));
+    if (workers == NULL) {
+        return -ENOMEM;
+    }
+    workers->config = *config;
+    for (size_t i = 0; i < config->count; i++) {
+        int result = start_worker(workers, i);
+        if (result < 0) {
+            lanes_stop(config->lanes);
+            workers_join(workers);
+            return result;
+        }
+        workers->started++;
+    }
+    *ret = workers;
+    return 0;
+}
+
+void workers_join(struct workers *workers)
+{
+    if (workers == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < workers->started; i++) {
+        pthread_join(workers->all[i].thread, NULL);
+        arena_fini(&workers->all[i].arena);
+    }
+    free(workers);
+}
+
+struct workers_stats workers_stats(const struct workers *workers)
+{
+    struct workers_stats stats = {.size = workers->started};
+    for (size_t i = 0; i < workers->started; i++) {
+        switch (atomic_load(&workers->all[i].state)) {
+        case WORKER_CONNECTING:
+            stats.connecting++;
+            break;
+        case WORKER_IDLE:
+            stats.idle++;
+            break;
+        case WORKER_ACTIVE:
+            stats.active++;
+            break;
+        }
+    }
+    return stats;
+}

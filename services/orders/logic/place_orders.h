@@ -1,0 +1,42 @@
+/*
+ * Places a batch of orders of one sale: load, decide, store, in one transaction.
+ */
+#ifndef ORDERS_LOGIC_PLACE_ORDERS_H
+#define ORDERS_LOGIC_PLACE_ORDERS_H
+
+#include "orders/logic/verdict.h"
+#include "orders/ports/store.h"
+#include "orders/ports/system.h"
+
+/* One order of the batch. */
+struct place_orders_item {
+    struct placement_request in;
+    int64_t deadline_ns; /* nobody waits for the answer after this; monotonic */
+
+    enum verdict verdict;    /* out */
+    struct order order;      /* out, for PLACED and REPLAYED */
+    struct money unit_price; /* out, likewise */
+};
+
+struct place_orders {
+    const struct store *store;
+    const struct system_port *system;
+    /* How long one transaction may take, from BEGIN to the answer to COMMIT. */
+    int64_t transaction_ns_max;
+    /* How long an unknown commit is asked about before its orders are answered OUTCOME_UNKNOWN. */
+    int64_t decision_ns_max;
+};
+
+/*
+ * Gives each of count (1 to PLACEMENT_BATCH_MAX) items its verdict; blocks for at most
+ * decision_ns_max plus one transaction. arena is scratch and is reset before each transaction.
+ *
+ * An order whose COMMIT was sent is answered by what a later transaction finds under the sale's
+ * lock, or OUTCOME_UNKNOWN when none could look in time, never as refused on a guess (CORRECTNESS
+ * A3, A4). An order that its transaction's neighbours could be harmed by (STORE_REJECTED) is found
+ * by halving and answered INTERNAL alone (B4).
+ */
+void place_orders_run(const struct place_orders *use_case, const struct uuid *sale_id,
+                      struct place_orders_item *const *items, size_t count, struct arena *arena);
+
+#endif

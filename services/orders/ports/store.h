@@ -1,0 +1,123 @@
+/*
+ * The port to whatever remembers sales and orders. One store object is one connection and one
+ * thread's at a time; every function may block, but never past its deadline (monotonic
+ * nanoseconds). Memory of what is returned comes from the arena passed in.
+ */
+#ifndef ORDERS_PORTS_STORE_H
+#define ORDERS_PORTS_STORE_H
+
+#include "orders/domain/placement.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+
+/* What is known after a store function returned. Nothing is changed except where it says so. */
+enum store_result {
+    STORE_OK = 0,
+    STORE_NOT_FOUND,   /* what was named does not exist; nothing changed */
+    STORE_UNAVAILABLE, /* no connection, or it was lost before COMMIT was sent: nothing changed */
+    STORE_BUSY,        /* a lock or statement took too long: rolled back */
+    STORE_CONFLICT,    /* rolled back by the database (class 40): the same again may succeed */
+    STORE_REJECTED,    /* a value or constraint was refused (classes 22, 23): rolled back */
+    STORE_UNKNOWN,     /* COMMIT was sent and its result is not known: perhaps changed */
+    STORE_BROKEN,      /* what came back makes no sense, or the arena is full: rolled back */
+};
+
+/* A customer's order as it is read, with what its sale says about it. */
+struct store_order {
+    struct order order;
+    const char *customer_id;
+    struct money unit_price;
+};
+
+/* A sale and the database's clock when it was read. */
+struct store_sale {
+    struct sale sale;
+    int64_t now_us;
+};
+
+struct store_sale_page {
+    const struct store_sale *sales; /* newest first */
+    size_t count;
+    bool more; /* there are further ones after the last */
+};
+
+struct store_creation {
+    const char *key;
+    size_t key_length;
+    uint8_t fingerprint[32]; /* of the draft: the same key with another one is reuse */
+    struct uuid sale_id;     /* of the sale, if it is made now */
+    const struct sale_draft *draft;
+};
+
+enum store_creation_outcome {
+    STORE_CREATED,
+    STORE_CREATED_BEFORE,
+    STORE_CREATION_KEY_REUSED,
+    STORE_CREATION_END_PASSED, /* end_time is not after start_time by the database's clock */
+};
+
+struct store {
+    void *data; /* passed to every function */
+
+    /*
+     * Opens a transaction, locks the sale's row, then reads the time, then which of the requests'
+     * orders exist, then what their customers hold (only where the sale has a limit), as separate
+     * statements in this order (CORRECTNESS B2). STORE_OK and STORE_NOT_FOUND leave the
+     * transaction open: exactly one store_placed or abandon must follow. Every other result leaves
+     * none open.
+     */
+    enum store_result (*load_placement)(void *data, const struct uuid *sale_id,
+                                        const struct placement_request *requests, size_t count,
+                                        int64_t deadline_ns, struct arena *arena,
+                                        struct placement_facts *ret);
+
+    /*
+     * In the transaction that load_placement left open: inserts the placed orders, moves the sale
+     * to what was decided, and commits; with nothing placed it commits only (CORRECTNESS A5). The
+     * transaction is over whatever the result; on STORE_UNKNOWN the connection is closed.
+     */
+    enum store_result (*store_placed)(void *data, const struct placement_facts *facts,
+                                      const struct placement_request *requests, size_t count,
+                                      const struct placement_decision *decision,
+                                      int64_t deadline_ns, struct arena *arena);
+
+    /* Rolls the open transaction back; a connection that cannot even do that is closed. */
+    void (*abandon)(void *data, int64_t deadline_ns);
+
+    /* Whether there is a connection, as far as is known without asking the server. */
+    bool (*is_connected)(void *data);
+
+    /* Connects again with a back-off until the deadline; true once connected. */
+    bool (*wait_connected)(void *data, int64_t deadline_ns);
+
+    /* Makes a sale and remembers its key in one transaction; ret_sale for the first two outcomes.
+     */
+    enum store_result (*create_sale)(void *data, const struct store_creation *creation,
+                                     int64_t deadline_ns, struct arena *arena,
+                                     enum store_creation_outcome *ret_outcome,
+                                     struct store_sale *ret_sale);
+
+    enum store_result (*get_sale)(void *data, const struct uuid *sale_id, int64_t deadline_ns,
+                                  struct arena *arena, struct store_sale *ret);
+
+    /* Up to limit sales older than *before (NULL: from the newest). */
+    enum store_result (*list_sales)(void *data, const struct uuid *before, size_t limit,
+                                    int64_t deadline_ns, struct arena *arena,
+                                    struct store_sale_page *ret);
+
+    /* The order if it is this customer's, else STORE_NOT_FOUND. */
+    enum store_result (*get_order)(void *data, const struct uuid *sale_id,
+                                   const struct uuid *order_id, const char *customer_id,
+                                   int64_t deadline_ns, struct arena *arena,
+                                   struct store_order *ret);
+
+    /* Which of count sales exist: ret_known[i] for each. */
+    enum store_result (*known_sales)(void *data, const struct uuid *sale_ids, size_t count,
+                                     int64_t deadline_ns, struct arena *arena, bool *ret_known);
+};
+
+#endif
