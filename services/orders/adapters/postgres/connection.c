@@ -1,0 +1,259 @@
+#include "orders/adapters/postgres/connection.h"
+
+#include "base/clock.h"
+#include "orders/adapters/postgres/statements.h"
+#include "postgres/row.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* One attempt to connect, settings and statements included. */
+#define CONNECT_NS (2 * CLOCK_NS_PER_SECOND)
+
+/* What work that has a caller waiting spends on a connection that turns out to be gone. */
+#define QUICK_CONNECT_NS (100 * CLOCK_NS_PER_MS)
+
+struct store_postgres *connection_of(void *data)
+{
+    struct store_postgres *store = data;
+    MAGIC_CHECK(store, CONNECTION_MAGIC);
+    return store;
+}
+
+static int64_t now_ns(const struct store_postgres *store)
+{
+    return store->config.system->monotonic_ns(store->config.system->data);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void sleep_ns(int64_t duration_ns)
+{
+    struct timespec duration = {
+        .tv_sec = (time_t)(duration_ns / CLOCK_NS_PER_SECOND),
+        .tv_nsec = (long)(duration_ns % CLOCK_NS_PER_SECOND),
+    };
+    while (nanosleep(&duration, &duration) != 0) {
+        /* Interrupted by a signal: sleeps on for what is left. */
+    }
+}
+
+void connection_report(struct store_postgres *store, enum db_status status)
+{
+    const struct session_error *error = session_error(&store->session);
+    const struct store_postgres_observer *observer = &store->config.observer;
+    observer->on_error(observer->data, sqlstate_status_label(status), error->sqlstate,
+                       error->message);
+}
+
+void connection_close(struct store_postgres *store)
+{
+    session_close(&store->session);
+}
+
+/* --- Opening ------------------------------------------------------------------------------------
+ */
+
+/* Whether schema_version says that this program may run here; tells the observer when not. */
+static bool schema_fits(struct store_postgres *store, int64_t deadline_ns)
+{
+    const struct store_postgres_observer *observer = &store->config.observer;
+    struct session_result result;
+    char message[128];
+
+    enum db_status status =
+        session_exec(&store->session, &statements_schema_version, NULL, deadline_ns, &result);
+    if (status != DB_OK) {
+        connection_report(store, status);
+        return false;
+    }
+    int32_t version = 0, compatible_from = 0;
+    if (result.row_count == 1) {
+        struct row row;
+        row_init(&row, &result, 0);
+        version = row_int4(&row, 0);
+        compatible_from = row_int4(&row, 1);
+    }
+    session_result_fini(&result);
+    if (compatible_from <= STORE_POSTGRES_SCHEMA_VERSION &&
+        STORE_POSTGRES_SCHEMA_VERSION <= version) {
+        return true;
+    }
+    snprintf(message, sizeof(message),
+             "the schema has version %d and serves programs from %d on; this one needs %d: run "
+             "the migrations",
+             version, compatible_from, STORE_POSTGRES_SCHEMA_VERSION);
+    observer->on_error(observer->data, "schema_version", "", message);
+    return false;
+}
+
+static bool open_once(struct store_postgres *store, int64_t deadline_ns)
+{
+    session_close(&store->session);
+    enum db_status status = session_open(&store->session, deadline_ns);
+    if (status != DB_OK) {
+        connection_report(store, status);
+    } else if (schema_fits(store, deadline_ns)) {
+        backoff_reset(&store->backoff);
+        store->next_attempt_ns = 0;
+        store->config.observer.on_connected(store->config.observer.data);
+        return true;
+    }
+    session_close(&store->session);
+    store->next_attempt_ns = now_ns(store) + backoff_next_ms(&store->backoff) * CLOCK_NS_PER_MS;
+    return false;
+}
+
+bool connection_is_open(void *data)
+{
+    return session_state(&connection_of(data)->session) == SESSION_OPEN;
+}
+
+bool connection_wait_open(void *data, int64_t deadline_ns)
+{
+    struct store_postgres *store = connection_of(data);
+    for (;;) {
+        if (session_state(&store->session) == SESSION_OPEN) {
+            return true;
+        }
+        int64_t now = now_ns(store);
+        if (now >= deadline_ns) {
+            return false;
+        }
+        if (store->next_attempt_ns > now) {
+            sleep_ns(earlier(store->next_attempt_ns, deadline_ns) - now);
+            continue;
+        }
+        if (open_once(store, earlier(now + CONNECT_NS, deadline_ns))) {
+            return true;
+        }
+    }
+}
+
+bool connection_prepare(struct store_postgres *store, int64_t deadline_ns)
+{
+    if (session_probe(&store->session) == SESSION_OPEN) {
+        return true;
+    }
+    session_close(&store->session);
+    return connection_wait_open(store, earlier(now_ns(store) + QUICK_CONNECT_NS, deadline_ns));
+}
+
+/* --- Failing ------------------------------------------------------------------------------------
+ */
+
+void connection_rollback(struct store_postgres *store, int64_t deadline_ns)
+{
+    if (session_state(&store->session) != SESSION_OPEN ||
+        session_drain(&store->session, deadline_ns) != DB_OK) {
+        session_close(&store->session);
+        return;
+    }
+    if (session_transaction(&store->session) == SESSION_TRANSACTION_NONE) {
+        return;
+    }
+    enum db_status status =
+        session_exec(&store->session, &statements_rollback, NULL, deadline_ns, NULL);
+    if (status != DB_OK) {
+        connection_report(store, status);
+        session_close(&store->session);
+    }
+}
+
+static enum store_result result_of(enum db_status status)
+{
+    switch (status) {
+    case DB_TIMEOUT:
+    case DB_TIMEOUT_CLIENT:
+        return STORE_BUSY;
+    case DB_ROLLBACK:
+        return STORE_CONFLICT;
+    case DB_CONSTRAINT:
+    case DB_DATA:
+        return STORE_REJECTED;
+    case DB_CONNECTION_LOST:
+    case DB_SHUTDOWN:
+    case DB_READ_ONLY:
+    case DB_TOO_MANY:
+    case DB_RESOURCES:
+    case DB_ACCESS:
+        return STORE_UNAVAILABLE;
+    default:
+        return STORE_BROKEN;
+    }
+}
+
+/* A server that has become read-only or takes our rights away is not the one to talk to any more.
+ */
+static bool wants_new_connection(enum db_status status)
+{
+    return status == DB_READ_ONLY || status == DB_SHUTDOWN || status == DB_ACCESS;
+}
+
+enum store_result connection_fail(struct store_postgres *store, enum db_status status,
+                                  int64_t deadline_ns)
+{
+    connection_report(store, status);
+    if (wants_new_connection(status)) {
+        session_close(&store->session);
+    } else {
+        connection_rollback(store, deadline_ns);
+    }
+    return result_of(status);
+}
+
+/* --- Committing and reading ---------------------------------------------------------------------
+ */
+
+enum store_result connection_receive_commit(struct store_postgres *store, int64_t deadline_ns)
+{
+    struct session_result result;
+
+    enum db_status status = session_receive(&store->session, deadline_ns, &result);
+    if (status == DB_OK) {
+        bool committed = strcmp(session_result_command(&result), "COMMIT") == 0;
+        bool warned = result.warned;
+        session_result_fini(&result);
+        if (committed && !warned) {
+            return STORE_OK;
+        }
+        if (!committed) {
+            return STORE_CONFLICT; /* the server says ROLLBACK: proved */
+        }
+    } else if (sqlstate_proves_rollback(session_error(&store->session)->sqlstate)) {
+        return connection_fail(store, status, deadline_ns);
+    }
+    connection_report(store, status == DB_OK ? DB_OTHER : status);
+    session_close(&store->session);
+    return STORE_UNKNOWN;
+}
+
+enum store_result connection_commit(struct store_postgres *store, int64_t deadline_ns)
+{
+    enum db_status status = session_send(&store->session, &statements_commit, NULL);
+    if (status == DB_OK) {
+        status = session_sync(&store->session);
+    }
+    if (status == DB_OK) {
+        return connection_receive_commit(store, deadline_ns);
+    }
+    connection_report(store, status);
+    session_close(&store->session);
+    return STORE_UNKNOWN;
+}
+
+enum store_result connection_read(struct store_postgres *store, const struct statement *statement,
+                                  const struct params *params, int64_t deadline_ns,
+                                  struct session_result *ret_result)
+{
+    if (!connection_prepare(store, deadline_ns)) {
+        return STORE_UNAVAILABLE;
+    }
+    enum db_status status =
+        session_exec(&store->session, statement, params, deadline_ns, ret_result);
+    return status == DB_OK ? STORE_OK : connection_fail(store, status, deadline_ns);
+}

@@ -1,0 +1,70 @@
+/*
+ * What the parts of the PostgreSQL store share: its session, how it is opened again, and how a
+ * database error becomes a store result. Private to this adapter.
+ */
+#ifndef ORDERS_ADAPTERS_POSTGRES_CONNECTION_H
+#define ORDERS_ADAPTERS_POSTGRES_CONNECTION_H
+
+#include "orders/adapters/postgres/store_postgres.h"
+#include "postgres/backoff.h"
+#include "postgres/params.h"
+#include "postgres/session.h"
+
+#define CONNECTION_MAGIC UINT32_C(0x5706e905)
+
+struct store_postgres {
+    uint32_t magic;
+    struct store_postgres_config config;
+    struct session_config session_config;
+    struct session session;
+    struct backoff backoff;
+    int64_t next_attempt_ns; /* not before: the back-off's rule */
+};
+
+/* The store behind a port's data pointer. */
+struct store_postgres *connection_of(void *data);
+
+bool connection_is_open(void *data);
+
+/* Opens the session with a back-off until the deadline; true once it is open and the schema fits.
+ */
+bool connection_wait_open(void *data, int64_t deadline_ns);
+
+/*
+ * Before work: true when the session is open, after one quick attempt to open it again where the
+ * server has ended it meanwhile.
+ */
+bool connection_prepare(struct store_postgres *store, int64_t deadline_ns);
+
+/*
+ * What an error means while certainly no COMMIT was sent. Tells the observer, ends a failed
+ * transaction with ROLLBACK, and closes a session that cannot go on.
+ */
+enum store_result connection_fail(struct store_postgres *store, enum db_status status,
+                                  int64_t deadline_ns);
+
+/* Closes the session; the next attempt to open it may come at once. */
+void connection_close(struct store_postgres *store);
+
+/* Tells the observer about the session's last error. */
+void connection_report(struct store_postgres *store, enum db_status status);
+
+/* Rolls back what is open; closes the session when even that fails. */
+void connection_rollback(struct store_postgres *store, int64_t deadline_ns);
+
+/*
+ * Judges the answer to a COMMIT that was sent: STORE_OK committed; STORE_CONFLICT or STORE_REJECTED
+ * proved to be rolled back; STORE_UNKNOWN everything else, a success with a warning included
+ * (CORRECTNESS A3). The session is closed on STORE_UNKNOWN.
+ */
+enum store_result connection_receive_commit(struct store_postgres *store, int64_t deadline_ns);
+
+/* Sends COMMIT by itself, with nothing pending, and judges its answer. */
+enum store_result connection_commit(struct store_postgres *store, int64_t deadline_ns);
+
+/* Runs one reading statement outside a transaction. *ret_result is set on STORE_OK only. */
+enum store_result connection_read(struct store_postgres *store, const struct statement *statement,
+                                  const struct params *params, int64_t deadline_ns,
+                                  struct session_result *ret_result) MUST_CHECK;
+
+#endif
