@@ -233,10 +233,28 @@ ALTER SCHEMA public OWNER TO stampede_owner;
 SQL
 }
 
+# postgres_with_password <url> <command...>: runs it with the password of <url> in PGPASSWORD and
+# each {} at the end of an argument replaced by the URL without it: a command line is everybody's to
+# read.
+postgres_with_password() {
+    local url="$1" argument
+    local -a arguments=()
+    shift
+    if [[ $url =~ ^([a-z]+://[^/?@:]*):([^/?@]*)(@.*)$ ]]; then
+        url="${BASH_REMATCH[1]}${BASH_REMATCH[3]}"
+        local -x PGPASSWORD
+        printf -v PGPASSWORD '%b' "${BASH_REMATCH[2]//%/\\x}"
+    fi
+    for argument in "$@"; do
+        arguments+=("${argument/%\{\}/"$url"}")
+    done
+    "${arguments[@]}"
+}
+
 # postgres_migrate <url> <root>: brings the database's schema to that of the checkout. Two at once
 # wait for each other: sqitch holds a lock of the database meanwhile.
 postgres_migrate() {
     (cd "$2/migrations" && SQITCH_CONFIG="$2/migrations/sqitch.conf" \
         SQITCH_FULLNAME="$(id -un)" SQITCH_EMAIL="$(id -un)@localhost" \
-        sqitch --quiet deploy --verify "db:$1")
+        postgres_with_password "$1" sqitch --quiet deploy --verify "db:{}")
 }
