@@ -34,6 +34,7 @@ function(stampede_package target)
     pkg_check_modules(${target}_pc REQUIRED ${P_MODULES})
     add_library(${target} INTERFACE IMPORTED GLOBAL)
     target_include_directories(${target} SYSTEM INTERFACE ${${target}_pc_INCLUDE_DIRS})
+    list(TRANSFORM P_LIBRARIES PREPEND "-l") # a bare name would mean our target of that name
     target_link_libraries(${target} INTERFACE ${P_LIBRARIES})
     target_compile_definitions(${target} INTERFACE ${P_DEFINITIONS})
 endfunction()
