@@ -14,6 +14,7 @@ struct arena_block {
 void arena_init(struct arena *arena, size_t block_bytes, size_t bytes_max)
 {
     CHECK(block_bytes > 0 && bytes_max >= block_bytes);
+    CHECK(bytes_max <= PTRDIFF_MAX - sizeof(struct arena_block)); /* so that no sum in grow wraps */
     *arena = (struct arena){._block_bytes = block_bytes, ._bytes_max = bytes_max};
 }
 

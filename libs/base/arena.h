@@ -1,5 +1,6 @@
 /*
- * A bounded arena: the scratch memory of one request, call or batch. Everything in it dies together.
+ * A bounded arena: the scratch memory of one request, call or batch. Everything in it dies
+ * together.
  *
  * It grows by blocks up to bytes_max and then returns NULL; from then on arena_overflowed() is true
  * until the next reset, so a caller may allocate many times and check once at the end. Memory is
@@ -23,7 +24,10 @@ struct arena {
     bool _overflowed;
 };
 
-/* Makes an empty arena on the caller's memory; allocates nothing yet. Sizes are in bytes. */
+/*
+ * Makes an empty arena on the caller's memory; allocates nothing yet. Sizes are in bytes; a
+ * bound that no machine could hold is refused (asserted).
+ */
 void arena_init(struct arena *arena, size_t block_bytes, size_t bytes_max);
 
 /* Frees every block. A zeroed arena is fine. */
@@ -32,7 +36,8 @@ void arena_fini(struct arena *arena);
 /* Forgets every allocation but keeps the first block, so that a reused arena mallocs rarely. */
 void arena_reset(struct arena *arena);
 
-/* size bytes, or NULL (sticky) when the bound or the heap is exhausted. Size 0 gives a valid pointer. */
+/* size bytes, or NULL (sticky) when the bound or the heap is exhausted. Size 0 gives a valid
+ * pointer. */
 void *arena_alloc(struct arena *arena, size_t size) MUST_CHECK;
 
 /* count * size zeroed bytes, or NULL; the multiplication is checked. */
