@@ -1,0 +1,30 @@
+/*
+ * How long to wait before the next attempt to connect: 50 ms at first, doubling to at most a
+ * second, with jitter, so that a pool does not return to a restarted server in step. Randomness
+ * comes in as a seed. One thread at a time.
+ */
+#ifndef POSTGRES_BACKOFF_H
+#define POSTGRES_BACKOFF_H
+
+#include "base/check.h"
+
+#include <stdint.h>
+
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 1000
+
+struct backoff {
+    uint64_t _random;
+    int64_t _ceiling_ms;
+};
+
+/* Different seeds give different waits; any seed will do. */
+void backoff_init(struct backoff *backoff, uint64_t seed);
+
+/* The wait before the next attempt, in ms: between half and all of 50, 100, 200, ... 1000. */
+int64_t backoff_next_ms(struct backoff *backoff) MUST_CHECK;
+
+/* An attempt succeeded: the next wait is short again. */
+void backoff_reset(struct backoff *backoff);
+
+#endif
