@@ -15,7 +15,9 @@
     "orders_count"
 
 /* The columns that translate.c reads as an order, in its order. */
-#define ORDER_COLUMNS "order_id, number, quantity, status::text, create_time, expire_time"
+#define ORDER_COLUMNS                                                                              \
+    "orders.order_id, orders.number, orders.quantity, orders.status::text, orders.create_time, "   \
+    "orders.expire_time"
 
 const struct statement statements_begin = {
     .name = "begin",
@@ -143,7 +145,8 @@ const struct statement statements_known_sales = {
 
 const struct statement statements_get_order = {
     .name = "get_order",
-    .sql = "SELECT " ORDER_COLUMNS ", customer_id, currency_code, unit_price_minor "
+    .sql = "SELECT " ORDER_COLUMNS ", orders.customer_id, sales.currency_code, "
+           "sales.unit_price_minor "
            "FROM orders JOIN sales USING (sale_id) "
            "WHERE sale_id = $1 AND order_id = $2 AND customer_id = $3",
     .parameter_count = 3,
