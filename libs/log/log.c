@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -248,13 +249,19 @@ static void put_tail(struct line *line)
     CHECK(put(line, line->is_text ? "\n" : "}\n"));
 }
 
-/* A line leaves in one write, so lines of several threads and processes never mix. */
+/*
+ * A line leaves in one write, so lines of several processes never mix. The lock is for files
+ * whose offset the kernel does not guard: there two writes at once may land on each other.
+ */
 static void send_line(const struct line *line)
 {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     ssize_t written;
+    pthread_mutex_lock(&mutex);
     do {
         written = write(logger.fd, line->bytes, line->length);
     } while (written < 0 && errno == EINTR);
+    pthread_mutex_unlock(&mutex);
     if (written != (ssize_t)line->length) {
         atomic_fetch_add_explicit(&lines_lost, 1, memory_order_relaxed);
     }
