@@ -65,7 +65,7 @@ struct rpc_metadata {
 /* What came back. Owns its memory; free with rpc_reply_free from any thread. */
 struct rpc_reply {
     struct rpc_status status;        /* reason is NULL unless the server sent an ErrorInfo */
-    const ProtobufCMessage *message; /* NULL unless status.code is RPC_OK */
+    const ProtobufCMessage *message; /* NULL unless status.code is RPC_OK, and for streams */
 };
 
 void rpc_reply_free(struct rpc_reply *reply);
@@ -76,15 +76,17 @@ typedef void (*rpc_done_fn)(struct rpc_reply *reply, void *data);
 /* A message of a stream; lives until the function returns. Channel thread; must not block. */
 typedef void (*rpc_message_fn)(const ProtobufCMessage *message, void *data);
 
+#define RPC_METADATA_MAX 16
+
 struct rpc_request {
     const char *full_method; /* "/package.Service/Method"; static or outliving the channel */
     const ProtobufCMessageDescriptor *reply_type;
     const ProtobufCMessage *message; /* packed before rpc_channel_call returns */
     int64_t deadline_ns; /* absolute, monotonic; required; CLOCK_DEADLINE_NEVER is one */
     const struct rpc_metadata *metadata; /* copied */
-    size_t metadata_count;
-    bool wait_for_ready;       /* wait for a connection instead of failing fast */
-    rpc_message_fn on_message; /* NULL for unary */
+    size_t metadata_count;               /* at most RPC_METADATA_MAX */
+    bool wait_for_ready;                 /* wait for a connection instead of failing fast */
+    rpc_message_fn on_message;           /* NULL for unary */
     rpc_done_fn on_done;
     void *data; /* for both callbacks */
 };

@@ -71,7 +71,8 @@ struct rpc_method {
     bool reserved;
 };
 
-#define RPC_METHODS_MAX        64 /* of a server */
+#define RPC_METHODS_MAX        64     /* of a server */
+#define RPC_CALLS_MAX          100000 /* highest calls_max */
 #define RPC_SLOTS_DEFAULT      16
 #define RPC_SLOTS_UNKNOWN      8    /* armed for methods that nobody added */
 #define RPC_RESERVED_CALLS_MAX 256  /* calls of reserved methods in flight */
@@ -198,8 +199,8 @@ void rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message, rpc_s
 /*
  * Asks to be told once when the caller goes away while nothing is being sent (a Watch with no
  * news); also for unary calls that are held. Always on a completion-queue thread, never inside this
- * function; soon if the caller has gone already. It does not start after rpc_call_finish was
- * entered, but may be running then on another thread: whoever may finish the call decides it with
+ * function; soon if the caller has gone already. A call that is finished first is not told, unless
+ * the callback was under way on another thread: whoever else may finish the call decides it with
  * the callback under a lock of its own, on state in the call's arena. Once a call. Any thread.
  */
 void rpc_call_on_cancel(struct rpc_call *call, rpc_stream_fn on_cancel, void *data);
@@ -208,7 +209,8 @@ void rpc_call_on_cancel(struct rpc_call *call, rpc_stream_fn on_cancel, void *da
  * RPC_BIDI_STREAM: reads the next request message. The first is read without asking. Each is handed
  * to the method's handler; request NULL means that none follows because the caller has finished
  * sending, has gone, or sent what cannot be read: the call is then to be finished. A request lives
- * until the next rpc_call_receive, which empties the call's arena. Any thread.
+ * until the next rpc_call_receive, in memory of its own beside the call's arena. Like on_cancel the
+ * handler may be under way while another thread finishes the call. Any thread.
  */
 void rpc_call_receive(struct rpc_call *call);
 

@@ -38,6 +38,10 @@ enum rpc_code {
 #define RPC_VIOLATIONS_MAX 16
 /* Encoded details are at most this long: gRPC refuses metadata of 8,000 bytes. */
 #define RPC_DETAILS_BYTES_MAX 4096
+/* A longer message is cut, at the start of a character. */
+#define RPC_STATUS_MESSAGE_BYTES_MAX 1024
+/* A longer retry delay that a peer asks for is cut. */
+#define RPC_RETRY_SECONDS_MAX 86400
 
 struct rpc_violation {
     const char *field;       /* proto path of the field, e.g. "unit_price.amount_minor" */
