@@ -64,6 +64,13 @@ static size_t edits_between(const char *a, size_t a_length, const char *b, size_
     return above[b_length];
 }
 
+/* Whether name is something, an underscore and the setting's name. */
+static bool is_prefixed(const char *name, const char *setting_name)
+{
+    size_t length = strlen(name), setting_length = strlen(setting_name);
+    return ends_with(name, setting_name) && name[length - setting_length - 1] == '_';
+}
+
 const char *setting_name_nearest(const char *name, const struct config_setting *settings,
                                  size_t count)
 {
@@ -74,7 +81,11 @@ const char *setting_name_nearest(const char *name, const struct config_setting *
     }
     size_t nearest_edits = EDITS_BASE + length / EDITS_PER_CHARS + 1;
     for (size_t i = 0; i < count; i++) {
-        size_t edits = edits_between(name, length, settings[i].name, strlen(settings[i].name));
+        /* A shared setting with the program's prefix in front is what people try first. */
+        size_t edits =
+            is_prefixed(name, settings[i].name)
+                ? EDITS_BASE
+                : edits_between(name, length, settings[i].name, strlen(settings[i].name));
         if (edits < nearest_edits) {
             nearest_edits = edits;
             nearest = settings[i].name;
