@@ -72,6 +72,7 @@ packages_need() {
         sudo -v || fail "packages are missing and sudo refuses: ${missing[*]}" \
             "as root: apt-get install --no-install-recommends ${missing[*]}"
     fi
+    prepare_state
     step "installing ${#missing[@]} packages" \
         "apt-get update && apt-get install --no-install-recommends ${missing[*]}" \
         _packages_install "${missing[@]}" || exit 1

@@ -51,5 +51,6 @@ process_name() {
     local name
     { name="$(tr '\0' ' ' <"/proc/$1/cmdline")"; } 2>/dev/null || name=""
     [[ -n $name ]] || { name="$(<"/proc/$1/comm")"; } 2>/dev/null || name="unknown"
+    name="${name//$'\n'/ }"
     printf '%.80s\n' "${name% }"
 }

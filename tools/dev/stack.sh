@@ -130,11 +130,11 @@ _stack_check_ports() {
 # Brings everything up; with the lock held. 1 if a step failed.
 stack_start() {
     local migration_url
+    _stack_check_ports
     if [[ $programs_from == "$root/build/release/bin" ]]; then
         step "building both programs" "./dev up again; a missing header is a missing package" \
             _stack_build || return 1
     fi
-    _stack_check_ports
     if [[ $settings_private_database == yes ]]; then
         step "starting PostgreSQL" "see $state/pg/log; to begin with an empty database: ./dev down,
           then delete $state/pg" _stack_start_database || return 1
