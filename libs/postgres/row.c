@@ -179,6 +179,7 @@ const char *row_fault_text(enum row_fault fault)
         [ROW_WRONG_LENGTH] = "a value has a wrong length",
         [ROW_UNEXPECTED_NULL] = "a value is NULL that may not be",
         [ROW_OUT_OF_RANGE] = "a time is infinite",
+        [ROW_UNKNOWN_LABEL] = "an enum has a label that is unknown here",
     };
     CHECK((size_t)fault < COUNT_OF(texts));
     return texts[fault];

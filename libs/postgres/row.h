@@ -30,7 +30,8 @@ enum row_fault {
     ROW_WRONG_TYPE,
     ROW_WRONG_LENGTH,
     ROW_UNEXPECTED_NULL,
-    ROW_OUT_OF_RANGE, /* an infinite timestamp */
+    ROW_OUT_OF_RANGE,  /* an infinite timestamp */
+    ROW_UNKNOWN_LABEL, /* an enum's label that the program does not know */
 };
 
 struct row {
