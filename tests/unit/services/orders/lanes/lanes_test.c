@@ -1,0 +1,466 @@
+#include "orders/lanes/lanes.h"
+
+#include "../fake_store.h"
+#include "base/clock.h"
+#include "base/order_id.h"
+#include "orders/lanes/workers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+/* cmocka wants these first */
+#include <cmocka.h>
+
+static struct fake_database database;
+static struct system_port fake_system;
+static struct lanes *lanes;
+
+static void make_lanes(size_t queue_max, size_t lanes_max)
+{
+    struct lanes_config config = {.queue_max = queue_max,
+                                  .jobs_max = 4,
+                                  .lanes_max = lanes_max,
+                                  .batch_max = 4,
+                                  .system = &fake_system};
+    assert_int_equal(lanes_create(&config, &lanes), 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_database_init(&database);
+    fake_system = fake_system_of(&database);
+    lanes = NULL;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    lanes_destroy(lanes);
+    fake_database_fini(&database);
+    return 0;
+}
+
+/* --- A caller with its batch
+ * ---------------------------------------------------------------------- */
+
+struct caller {
+    struct lane_batch batch;
+    struct lane_order orders[8];
+    char names[8][24];
+    atomic_int answered;
+};
+
+static void on_answered(struct lane_batch *batch, void *data)
+{
+    struct caller *caller = data;
+    assert_ptr_equal(batch, &caller->batch);
+    atomic_fetch_add(&caller->answered, 1);
+}
+
+static void submit(struct caller *caller, const struct uuid *sale_id, size_t count,
+                   const char *prefix)
+{
+    caller->batch = (struct lane_batch){.sale_id = *sale_id,
+                                        .orders = caller->orders,
+                                        .count = count,
+                                        .on_answered = on_answered,
+                                        .data = caller};
+    atomic_store(&caller->answered, 0);
+    for (size_t i = 0; i < count; i++) {
+        struct placement_request *in = &caller->orders[i].item.in;
+        int length = snprintf(caller->names[i], sizeof(caller->names[i]), "%s%zu", prefix, i);
+        in->customer_id = caller->names[i];
+        in->customer_length = (size_t)length;
+        in->quantity = 1;
+        in->order_id = order_id_of(sale_id, caller->names[i], (size_t)length, "k", 1);
+        caller->orders[i].item.deadline_ns = CLOCK_DEADLINE_NEVER;
+    }
+    lanes_submit(lanes, &caller->batch);
+}
+
+static void wait_answered(struct caller *caller)
+{
+    const struct timespec pause = {.tv_nsec = 200000};
+    for (int i = 0; i < 50000 && atomic_load(&caller->answered) == 0; i++) {
+        nanosleep(&pause, NULL);
+    }
+    assert_int_equal(atomic_load(&caller->answered), 1);
+}
+
+/* A worker by hand: takes and answers in the test's own thread. */
+static struct lane_task task;
+
+static void take_lobby_as(bool known)
+{
+    lanes_take(lanes, LANE_DUTY_READS, &task);
+    assert_int_equal(task.kind, LANE_TASK_LOBBY);
+    for (size_t i = 0; i < task.sale_count; i++) {
+        task.sale_known[i] = known;
+    }
+    lanes_finish_lobby(lanes, &task);
+}
+
+static void finish_with(enum verdict verdict)
+{
+    for (size_t i = 0; i < task.order_count; i++) {
+        task.orders[i]->item.verdict = verdict;
+    }
+    lanes_finish_orders(lanes, &task);
+}
+
+static void join_both(void)
+{
+    lanes_worker_joined(lanes, LANE_DUTY_ORDERS);
+    lanes_worker_joined(lanes, LANE_DUTY_READS);
+}
+
+/* Orders of sales that do not exist never make a lane (a flood of random ids costs no memory). */
+static void lanes_unknown_sale_is_answered_from_the_lobby(void **state)
+{
+    (void)state;
+    struct caller caller;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    join_both();
+    submit(&caller, &sale_id, 3, "c");
+    assert_int_equal(atomic_load(&caller.answered), 0);
+    take_lobby_as(false);
+    assert_int_equal(atomic_load(&caller.answered), 1);
+    assert_int_equal(caller.orders[2].item.verdict, VERDICT_SALE_NOT_FOUND);
+    assert_int_equal(lanes_stats(lanes).lanes, 0);
+}
+
+/* A lane has one owner; what arrives meanwhile becomes the next batch, in arrival order. */
+static void lanes_owned_lane_collects_the_next_batch(void **state)
+{
+    (void)state;
+    struct caller first, second;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    join_both();
+    submit(&first, &sale_id, 1, "a");
+    take_lobby_as(true);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.order_count, 1);
+    submit(&second, &sale_id, 3, "b");
+    assert_int_equal(lanes_stats(lanes).lanes_ready, 0);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&first.answered), 1);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.order_count, 3);
+    assert_ptr_equal(task.orders[0], &second.orders[0]);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&second.answered), 1);
+}
+
+/* A hot sale gets one batch a turn; a quiet one is not kept waiting behind all of it. */
+static void lanes_take_turns_one_batch_each(void **state)
+{
+    (void)state;
+    struct caller hot, quiet;
+    struct uuid hot_id = {{1}}, quiet_id = {{2}};
+    make_lanes(100, 10);
+    join_both();
+    submit(&hot, &hot_id, 8, "h");
+    submit(&quiet, &quiet_id, 1, "q");
+    take_lobby_as(true);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_true(uuid_equal(&task.sale_id, &hot_id));
+    assert_int_equal(task.order_count, 4); /* batch_max */
+    finish_with(VERDICT_PLACED);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_true(uuid_equal(&task.sale_id, &quiet_id));
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&quiet.answered), 1);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_true(uuid_equal(&task.sale_id, &hot_id));
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&hot.answered), 1);
+}
+
+/* Every queue has a bound; what does not fit is refused at once, what fits is served. */
+static void lanes_full_lane_refuses_the_rest(void **state)
+{
+    (void)state;
+    struct caller first, second;
+    struct uuid sale_id = {{1}};
+    make_lanes(8, 10); /* half of it in one lane: 4 */
+    join_both();
+    submit(&first, &sale_id, 2, "a");
+    take_lobby_as(true);
+    submit(&second, &sale_id, 4, "b");
+    assert_int_equal(second.orders[1].item.verdict, 0);
+    assert_int_equal(second.orders[2].item.verdict, VERDICT_OVERLOADED);
+    assert_int_equal(second.orders[3].item.verdict, VERDICT_OVERLOADED);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&second.answered), 1);
+}
+
+/* Without any connection nobody is kept waiting for one. */
+static void lanes_last_worker_gone_refuses_what_waits_and_comes(void **state)
+{
+    (void)state;
+    struct caller waiting, late;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    join_both();
+    submit(&waiting, &sale_id, 2, "a");
+    take_lobby_as(true);
+    lanes_worker_left(lanes, LANE_DUTY_ORDERS);
+    assert_int_equal(atomic_load(&waiting.answered), 1);
+    assert_int_equal(waiting.orders[0].item.verdict, VERDICT_DATABASE_UNAVAILABLE);
+    submit(&late, &sale_id, 1, "b");
+    assert_int_equal(late.orders[0].item.verdict, VERDICT_DATABASE_UNAVAILABLE);
+    lanes_worker_joined(lanes, LANE_DUTY_ORDERS);
+    submit(&late, &sale_id, 1, "b");
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(late.orders[0].item.verdict, VERDICT_PLACED);
+}
+
+/* A drain refuses what is new and finishes what it has. */
+static void lanes_drain_refuses_new_and_keeps_old(void **state)
+{
+    (void)state;
+    struct caller old, new;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    join_both();
+    submit(&old, &sale_id, 1, "a");
+    take_lobby_as(true);
+    lanes_drain(lanes);
+    submit(&new, &sale_id, 1, "b");
+    assert_int_equal(new.orders[0].item.verdict, VERDICT_DRAINING);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(old.orders[0].item.verdict, VERDICT_PLACED);
+    lanes_stop(lanes);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.kind, LANE_TASK_STOP);
+}
+
+/* Lanes are bounded: the longest idle one makes room, and comes back through the lobby. */
+static void lanes_idle_lane_makes_room(void **state)
+{
+    (void)state;
+    struct caller caller;
+    make_lanes(100, 2);
+    join_both();
+    for (uint8_t i = 1; i <= 5; i++) {
+        struct uuid sale_id = {{i}};
+        submit(&caller, &sale_id, 1, "c");
+        take_lobby_as(true);
+        lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+        finish_with(VERDICT_PLACED);
+        assert_true(lanes_stats(lanes).lanes <= 2);
+        assert_int_equal(atomic_load(&caller.answered), 1);
+    }
+}
+
+/* --- Jobs
+ * ------------------------------------------------------------------------------------------ */
+
+struct test_job {
+    struct lane_job job;
+    atomic_int run, refused;
+    enum verdict verdict;
+};
+
+static void job_run(struct lane_job *job, const struct store *store, struct arena *arena)
+{
+    (void)store;
+    (void)arena;
+    atomic_fetch_add(&((struct test_job *)(void *)job)->run, 1);
+}
+
+static void job_refuse(struct lane_job *job, enum verdict verdict)
+{
+    struct test_job *mine = (struct test_job *)(void *)job;
+    mine->verdict = verdict;
+    atomic_fetch_add(&mine->refused, 1);
+}
+
+static void submit_job(struct test_job *job)
+{
+    *job = (struct test_job){
+        .job = {.deadline_ns = CLOCK_DEADLINE_NEVER, .run = job_run, .refuse = job_refuse}};
+    lanes_submit_job(lanes, &job->job);
+}
+
+/* Jobs are bounded too, and refused when the reads' connection goes. */
+static void lanes_jobs_are_bounded_and_refused(void **state)
+{
+    (void)state;
+    struct test_job jobs[5];
+    make_lanes(100, 2);
+    join_both();
+    for (size_t i = 0; i < 5; i++) {
+        submit_job(&jobs[i]);
+    }
+    assert_int_equal(jobs[4].verdict, VERDICT_OVERLOADED);
+    lanes_worker_left(lanes, LANE_DUTY_READS);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(atomic_load(&jobs[i].refused), 1);
+    }
+    assert_int_equal(jobs[0].verdict, VERDICT_DATABASE_UNAVAILABLE);
+}
+
+/* --- With real workers on threads
+ * ----------------------------------------------------------------- */
+
+struct crowd {
+    struct fake_connection connections[4];
+    struct store stores[4];
+    struct workers *workers;
+};
+
+static void ignore_batch(void *data, const struct lane_task *done, int64_t duration_ns)
+{
+    (void)data;
+    (void)done;
+    (void)duration_ns;
+}
+
+static void ignore_connection(void *data, size_t worker, bool connected)
+{
+    (void)data;
+    (void)worker;
+    (void)connected;
+}
+
+static void start_workers(struct crowd *crowd, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        crowd->stores[i] = fake_store_of(&crowd->connections[i], &database);
+    }
+    struct workers_config config = {
+        .lanes = lanes,
+        .system = &fake_system,
+        .stores = crowd->stores,
+        .count = count,
+        .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
+        .decision_ns_max = 5 * CLOCK_NS_PER_SECOND,
+        .observer = {.on_batch = ignore_batch, .on_connection = ignore_connection},
+    };
+    assert_int_equal(workers_start(&config, &crowd->workers), 0);
+    while (lanes_stats(lanes).workers < count) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+}
+
+static void stop_workers(struct crowd *crowd)
+{
+    lanes_stop(lanes);
+    workers_join(crowd->workers);
+}
+
+struct shopper {
+    pthread_t thread;
+    struct uuid sale_id;
+    int number;
+    int placed;
+};
+
+static void *shop(void *data)
+{
+    struct shopper *shopper = data;
+    static __thread struct caller caller;
+    for (int i = 0; i < 100; i++) {
+        char prefix[16];
+        snprintf(prefix, sizeof(prefix), "s%d-%d-", shopper->number, i);
+        submit(&caller, &shopper->sale_id, 4, prefix);
+        wait_answered(&caller);
+        for (size_t k = 0; k < 4; k++) {
+            shopper->placed += caller.orders[k].item.verdict == VERDICT_PLACED;
+        }
+    }
+    return NULL;
+}
+
+static void crowd_buys(size_t worker_count)
+{
+    struct shopper shoppers[6];
+    struct crowd crowd;
+    int placed[2] = {0, 0};
+    struct uuid ids[2];
+
+    make_lanes(1000, 4);
+    ids[0] = fake_database_add_sale(&database, 700, 0);
+    ids[1] = fake_database_add_sale(&database, 300, 0);
+    start_workers(&crowd, worker_count);
+    for (int i = 0; i < 6; i++) {
+        shoppers[i] = (struct shopper){.sale_id = ids[i % 2], .number = i};
+        assert_int_equal(pthread_create(&shoppers[i].thread, NULL, shop, &shoppers[i]), 0);
+    }
+    for (int i = 0; i < 6; i++) {
+        pthread_join(shoppers[i].thread, NULL);
+        placed[i % 2] += shoppers[i].placed;
+    }
+    stop_workers(&crowd);
+    assert_int_equal(placed[0], 700);
+    assert_int_equal(placed[1], 300);
+    assert_int_equal(database.sales[0].order_count, 700);
+    assert_int_equal(database.sales[0].sale.stock_remaining, 0);
+}
+
+/* Several workers on several sales sell exactly the stock. */
+static void workers_crowd_on_two_sales_sells_exactly_the_stock(void **state)
+{
+    (void)state;
+    crowd_buys(4);
+}
+
+/* One connection serves orders, reads and the lobby in turns (CORRECTNESS D3). */
+static void workers_single_connection_takes_turns(void **state)
+{
+    (void)state;
+    crowd_buys(1);
+}
+
+/* A connection that is lost comes back, and what is asked then is served. */
+static void workers_lost_connection_comes_back(void **state)
+{
+    (void)state;
+    struct caller caller;
+    struct crowd crowd;
+    make_lanes(1000, 4);
+    struct uuid sale_id = fake_database_add_sale(&database, 10, 0);
+    start_workers(&crowd, 2);
+    atomic_store(&database.is_down, true);
+    submit(&caller, &sale_id, 2, "a");
+    wait_answered(&caller);
+    assert_int_equal(caller.orders[0].item.verdict, VERDICT_DATABASE_UNAVAILABLE);
+    atomic_store(&database.is_down, false);
+    while (lanes_stats(lanes).workers < 2) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+    submit(&caller, &sale_id, 2, "a");
+    wait_answered(&caller);
+    assert_int_equal(caller.orders[0].item.verdict, VERDICT_PLACED);
+    stop_workers(&crowd);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(lanes_unknown_sale_is_answered_from_the_lobby),
+        TEST(lanes_owned_lane_collects_the_next_batch),
+        TEST(lanes_take_turns_one_batch_each),
+        TEST(lanes_full_lane_refuses_the_rest),
+        TEST(lanes_last_worker_gone_refuses_what_waits_and_comes),
+        TEST(lanes_drain_refuses_new_and_keeps_old),
+        TEST(lanes_idle_lane_makes_room),
+        TEST(lanes_jobs_are_bounded_and_refused),
+        TEST(workers_crowd_on_two_sales_sells_exactly_the_stock),
+        TEST(workers_single_connection_takes_turns),
+        TEST(workers_lost_connection_comes_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
