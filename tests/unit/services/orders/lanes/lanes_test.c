@@ -72,6 +72,7 @@ static void submit(struct caller *caller, const struct uuid *sale_id, size_t cou
                                         .data = caller};
     atomic_store(&caller->answered, 0);
     for (size_t i = 0; i < count; i++) {
+        caller->orders[i] = (struct lane_order){0};
         struct placement_request *in = &caller->orders[i].item.in;
         int length = snprintf(caller->names[i], sizeof(caller->names[i]), "%s%zu", prefix, i);
         in->customer_id = caller->names[i];
