@@ -318,6 +318,8 @@ struct lanes_stats lanes_stats(struct lanes *lanes)
         .workers = lanes->_shared.joined[LANE_DUTY_ORDERS] +
                    lanes->_shared.joined[LANE_DUTY_READS] + lanes->_shared.joined[LANE_DUTY_BOTH],
         .workers_busy = lanes->_shared.busy,
+        .orders_served = order_workers_exist_locked(lanes),
+        .reads_served = read_workers_exist_locked(lanes),
         .draining = lanes->_shared.draining,
     };
     unlock(lanes);

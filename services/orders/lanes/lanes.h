@@ -79,6 +79,7 @@ struct lanes_stats {
     size_t lanes, lanes_ready;
     size_t orders_deciding;       /* taken by workers and not yet answered */
     size_t workers, workers_busy; /* connected ones, and those of them that have work */
+    bool orders_served, reads_served; /* some connected worker has this duty */
     bool draining;
 };
 

@@ -12,8 +12,9 @@
 #define ARENA_BLOCK_BYTES ((size_t)256 * 1024)
 #define ARENA_BYTES_MAX   ((size_t)8 * 1024 * 1024)
 
-/* A worker without a connection looks up this often whether it should stop. */
-#define CONNECT_SLICE_NS (200 * CLOCK_NS_PER_MS)
+/* A worker without a connection looks up this often whether it should stop. It is also how long one
+ * attempt to connect may take, so it must cover a distant or busy server. */
+#define CONNECT_SLICE_NS CLOCK_NS_PER_SECOND
 
 enum worker_state {
     WORKER_CONNECTING,

@@ -1,0 +1,34 @@
+/* stampede.ops.v1.OpsService: for the people who run the program. Answers at once, also when no
+ * worker is free and while the program drains. */
+#ifndef ORDERS_ADAPTERS_GRPC_OPS_SERVICE_H
+#define ORDERS_ADAPTERS_GRPC_OPS_SERVICE_H
+
+#include "orders/lanes/workers.h"
+
+struct ops_limits;
+struct rpc_server;
+
+/* What the program says about itself at a moment. */
+struct ops_service_reading {
+    bool ready, draining;
+    struct workers_stats pool;
+    int64_t pool_waiting; /* lanes and reads that wait for a connection */
+    int64_t calls_in_flight, orders_in_flight;
+    int64_t calls_refused;    /* with DRAINING, since the drain began */
+    int64_t drain_elapsed_ms; /* 0 before the drain began */
+};
+
+/* The program as the service sees it; any thread, several at once; must not block. */
+struct ops_service {
+    const char *version;
+    const struct ops_limits *limits;
+    void *data;
+    /* Begins to drain; does nothing when it has begun already. */
+    void (*begin_drain)(void *data);
+    void (*read)(void *data, struct ops_service_reading *ret);
+};
+
+/* Adds every method; service must outlive the server. Errors: those of rpc_server_add. */
+int ops_service_add(struct rpc_server *server, const struct ops_service *service) MUST_CHECK;
+
+#endif

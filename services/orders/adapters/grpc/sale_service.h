@@ -1,0 +1,14 @@
+/* stampede.sales.v1.SaleService. */
+#ifndef ORDERS_ADAPTERS_GRPC_SALE_SERVICE_H
+#define ORDERS_ADAPTERS_GRPC_SALE_SERVICE_H
+
+#include "base/check.h"
+
+struct calls;
+struct rpc_server;
+
+/* Adds every method of the service; calls must outlive the server. Errors: those of rpc_server_add.
+ */
+int sale_service_add(struct rpc_server *server, const struct calls *calls) MUST_CHECK;
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * Every bound of stampede-orders that is not a setting, and how the bounds relate. The settings are
+ * in config.h; what is in use is reported by observe.h.
+ */
+#ifndef ORDERS_LIMITS_H
+#define ORDERS_LIMITS_H
+
+#include "orders/domain/placement.h"
+
+#include <stdint.h>
+
+/* --- Time: each bound nests in the next one (CORRECTNESS A6) -----------------------------------
+ */
+
+/* How long a statement waits for the sale's lock, and how long it may take in all. */
+#define LIMITS_LOCK_MS      INT64_C(1000)
+#define LIMITS_STATEMENT_MS INT64_C(1500)
+/* How long a worker waits for one transaction, from BEGIN to the answer to COMMIT. */
+#define LIMITS_TRANSACTION_MS INT64_C(2000)
+/* How long a batch is worked on, an unknown COMMIT asked about included. */
+#define LIMITS_DECISION_MS INT64_C(5000)
+/* The longest life of a call here: a caller that asks for more gets this. */
+#define LIMITS_CALL_MS INT64_C(5000)
+/* The shortest time that an edge may give its callers; what its EDGE_REQUEST_TIMEOUT_MS begins at.
+ */
+#define LIMITS_EDGE_MS INT64_C(6000)
+/* A transaction in which nothing happens is ended by the server: a frozen holder of a lock. */
+#define LIMITS_IDLE_IN_TRANSACTION_MS INT64_C(1000)
+/* Bytes that the server does not acknowledge: the connection is given up. */
+#define LIMITS_TCP_USER_MS INT64_C(2000)
+/* What a caller waits at least before asking again about an order whose outcome is not known: the
+ * longest that an attempt on it may still be under way. */
+#define LIMITS_UNKNOWN_RETRY_MS (LIMITS_DECISION_MS + LIMITS_TRANSACTION_MS)
+
+_Static_assert(LIMITS_LOCK_MS < LIMITS_STATEMENT_MS, "a lock wait ends as what it is");
+_Static_assert(LIMITS_STATEMENT_MS < LIMITS_TRANSACTION_MS, "a statement ends before its worker");
+_Static_assert(2 * LIMITS_TRANSACTION_MS < LIMITS_DECISION_MS, "there is room for one retry");
+_Static_assert(LIMITS_DECISION_MS < LIMITS_EDGE_MS, "a decision comes before the edge gives up");
+_Static_assert(LIMITS_CALL_MS < LIMITS_EDGE_MS,
+               "an order leaves its lane before the edge gives up");
+_Static_assert(LIMITS_IDLE_IN_TRANSACTION_MS < LIMITS_TRANSACTION_MS,
+               "a frozen holder is gone before a waiter is");
+
+/* --- Calls -------------------------------------------------------------------------------------
+ */
+
+#define LIMITS_RPC_THREADS       2
+#define LIMITS_CALLS_MAX         2048 /* in flight */
+#define LIMITS_MESSAGE_BYTES_MAX (1024 * 1024)
+#define LIMITS_CALL_ARENA_BYTES  (4 * 1024 * 1024) /* the unpacked request and the reply */
+#define LIMITS_CONNECTION_AGE_MS INT64_C(300000)   /* then a client looks for new replicas */
+#define LIMITS_SLOTS_PLACING     64                /* armed ahead for a method that places */
+#define LIMITS_SLOTS_READING     32
+#define LIMITS_SLOTS_OTHER       2
+
+/* The bytes on the wire of an item whose every field is as long as allowed, tags and lengths
+ * included; a traceparent of the W3C has 55 characters. */
+#define LIMITS_ITEM_BYTES_MAX 640
+
+_Static_assert(LIMITS_ITEM_BYTES_MAX *PLACEMENT_BATCH_MAX < LIMITS_MESSAGE_BYTES_MAX,
+               "a full batch of the longest orders fits a message");
+_Static_assert(LIMITS_CALL_ARENA_BYTES >= 4 * LIMITS_MESSAGE_BYTES_MAX,
+               "a full batch of the longest orders fits unpacked, with its reply");
+
+/* --- Lanes -------------------------------------------------------------------------------------
+ */
+
+#define LIMITS_LANES_MAX 10000
+#define LIMITS_JOBS_MAX  1024 /* reads and administration that wait */
+
+_Static_assert(LIMITS_JOBS_MAX < LIMITS_CALLS_MAX, "waiting reads leave calls for orders");
+
+/* --- Start and stop ----------------------------------------------------------------------------
+ */
+
+/* How often a drain looks whether everything has been answered. */
+#define LIMITS_DRAIN_LOOK_MS 10
+
+#endif

@@ -1,0 +1,533 @@
+#include "service.h"
+
+#include "base/clock.h"
+#include "drain.h"
+#include "gauges.h"
+#include "limits.h"
+#include "log/log.h"
+#include "metrics/metrics.h"
+#include "observe.h"
+#include "ops/ops_limits.h"
+#include "ops/ops_server.h"
+#include "ops/port_owner.h"
+#include "orders/adapters/grpc/access.h"
+#include "orders/adapters/grpc/calls.h"
+#include "orders/adapters/grpc/ops_service.h"
+#include "orders/adapters/grpc/order_service.h"
+#include "orders/adapters/grpc/sale_service.h"
+#include "orders/adapters/postgres/store_postgres.h"
+#include "orders/adapters/system/system_posix.h"
+#include "orders/lanes/workers.h"
+#include "pool_view.h"
+#include "rpc/core.h"
+#include "rpc/health.h"
+#include "rpc/server.h"
+#include "settings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct service {
+    const struct settings *settings;
+    struct drain *drain;
+    struct metrics *metrics;
+    struct observe observe;
+    struct pool_view pool_view;
+    struct store *stores; /* settings->pool_size of them */
+    struct lanes *lanes;
+    struct workers *workers; /* while they run */
+    struct access access;
+    struct calls calls;
+    struct ops_service ops_service;
+    struct rpc_health *health;
+    struct rpc_server *server;
+    bool server_runs;
+    struct gauges gauges;
+    struct ops_limits limits;
+    struct ops_server *ops;
+    pthread_mutex_t health_lock; /* whoever sets the health looks at the world under it */
+};
+
+/* The services whose health is told, and the whole server. */
+static const char *const health_names[] = {
+    "",
+    "stampede.sales.v1.SaleService",
+    "stampede.orders.v1.OrderService",
+    "stampede.ops.v1.OpsService",
+};
+
+/* --- What others tell the service --------------------------------------------------------------
+ */
+
+/* Serving means: a call that needs the database can be answered, and new ones are welcome. */
+static bool is_serving(struct service *service)
+{
+    return !drain_has_begun(service->drain) && pool_view_is_serving(&service->pool_view);
+}
+
+static void update_health(void *data)
+{
+    struct service *service = data;
+    pthread_mutex_lock(&service->health_lock);
+    rpc_health_set_all(service->health, is_serving(service));
+    pthread_mutex_unlock(&service->health_lock);
+}
+
+static bool admit(struct rpc_call *call, struct rpc_status *ret_refusal, void *data)
+{
+    const struct service *service = data;
+    if (access_admit(&service->access, call, ret_refusal)) {
+        return true;
+    }
+    observe_refused(&service->observe, ret_refusal->reason);
+    return false;
+}
+
+/* Health checks and the program's own questions are no work that a drain accounts for. */
+static bool is_work(const char *full_method)
+{
+    return strncmp(full_method, "/stampede.orders.", 17) == 0 ||
+           strncmp(full_method, "/stampede.sales.", 16) == 0;
+}
+
+static void on_rpc(const char *full_method, enum rpc_code code, int64_t duration_ns, void *data)
+{
+    struct service *service = data;
+    observe_rpc(&service->observe, full_method, code, duration_ns);
+    if (is_work(full_method) && code != RPC_CANCELLED) {
+        drain_note_answered(service->drain);
+    }
+}
+
+static void on_orders(void *data, const size_t counts[VERDICT_COUNT])
+{
+    struct service *service = data;
+    observe_orders(&service->observe, counts);
+    if (counts[VERDICT_DRAINING] > 0) {
+        drain_note_refused(service->drain);
+    }
+}
+
+static void on_refused(void *data, const char *reason)
+{
+    struct service *service = data;
+    observe_refused(&service->observe, reason);
+    if (strcmp(reason, verdict_name(VERDICT_DRAINING)) == 0) {
+        drain_note_refused(service->drain);
+    }
+}
+
+static void on_batch(void *data, const struct lane_task *task, int64_t duration_ns)
+{
+    const struct service *service = data;
+    observe_batch(&service->observe, task->order_count, duration_ns);
+}
+
+static void on_connection(void *data, size_t worker, bool connected)
+{
+    struct service *service = data;
+    pool_view_on_connection(&service->pool_view, worker, connected);
+}
+
+static void on_core_error(const char *text, void *data)
+{
+    static struct log_limit limit = LOG_LIMIT_EVERY_MS(1000);
+    (void)data;
+    log_event_limited(&limit, LOG_WARN, "grpc_core", LOG_STR("message", text));
+}
+
+static void begin_drain(void *data)
+{
+    const struct service *service = data;
+    drain_begin(service->drain);
+}
+
+static void read_status(void *data, struct ops_service_reading *ret)
+{
+    struct service *service = data;
+    *ret = (struct ops_service_reading){
+        .ready = is_serving(service),
+        .draining = drain_has_begun(service->drain),
+        .pool = workers_stats(service->workers),
+        .pool_waiting = gauges_pool_waiting(&service->gauges),
+        .calls_in_flight = rpc_server_calls_in_flight(service->server),
+        .orders_in_flight = gauges_orders_in_flight(&service->gauges),
+        .calls_refused = drain_refused(service->drain),
+        .drain_elapsed_ms = drain_elapsed_ms(service->drain),
+    };
+}
+
+/* --- Readiness ---------------------------------------------------------------------------------
+ */
+
+static bool is_database_ready(void *data, char *ret_reason, size_t reason_bytes)
+{
+    struct service *service = data;
+    return pool_view_explain(&service->pool_view, ret_reason, reason_bytes);
+}
+
+static bool is_not_draining(void *data, char *ret_reason, size_t reason_bytes)
+{
+    const struct service *service = data;
+    if (!drain_has_begun(service->drain)) {
+        return true;
+    }
+    snprintf(ret_reason, reason_bytes, "draining for %" PRId64 " ms",
+             drain_elapsed_ms(service->drain));
+    return false;
+}
+
+/* --- Making ------------------------------------------------------------------------------------
+ */
+
+static int make_lanes(struct service *service)
+{
+    const struct lanes_config config = {
+        .queue_max = (size_t)service->settings->queue_max,
+        .jobs_max = LIMITS_JOBS_MAX,
+        .lanes_max = LIMITS_LANES_MAX,
+        .batch_max = PLACEMENT_BATCH_MAX,
+        .system = &system_posix,
+    };
+    return lanes_create(&config, &service->lanes);
+}
+
+static int make_stores(struct service *service)
+{
+    size_t count = (size_t)service->settings->pool_size;
+    struct store_postgres_config config = {
+        .conninfo = service->settings->database_url,
+        .application_name = SETTINGS_PROGRAM,
+        .lock_timeout_ms = LIMITS_LOCK_MS,
+        .statement_timeout_ms = LIMITS_STATEMENT_MS,
+        .idle_in_transaction_timeout_ms = LIMITS_IDLE_IN_TRANSACTION_MS,
+        .tcp_user_timeout_ms = LIMITS_TCP_USER_MS,
+        .system = &system_posix,
+        .observer = {.on_error = pool_view_on_error, .on_connected = pool_view_on_connected},
+    };
+    service->stores = calloc(count, sizeof(*service->stores));
+    if (service->stores == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        config.observer.data = pool_view_store_data(&service->pool_view, i);
+        int error = store_postgres_create(&config, &service->stores[i]);
+        if (error < 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int make_calls(struct service *service)
+{
+    const struct calls_config config = {
+        .lanes = service->lanes,
+        .system = &system_posix,
+        .call_ns_max = LIMITS_CALL_MS * CLOCK_NS_PER_MS,
+        .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
+        .unknown_retry_ms = LIMITS_UNKNOWN_RETRY_MS,
+        .observer = {.data = service, .on_orders = on_orders, .on_refused = on_refused},
+    };
+    access_init(&service->access, service->settings->admin_token);
+    return calls_init(&service->calls, &config);
+}
+
+static int make_health(struct service *service)
+{
+    int error = rpc_health_create(&service->health);
+    for (size_t i = 0; error == 0 && i < COUNT_OF(health_names); i++) {
+        error = rpc_health_set(service->health, health_names[i], false);
+    }
+    return error;
+}
+
+static int add_services(struct service *service)
+{
+    service->ops_service = (struct ops_service){
+        .version = STAMPEDE_VERSION,
+        .limits = &service->limits,
+        .data = service,
+        .begin_drain = begin_drain,
+        .read = read_status,
+    };
+    int error = order_service_add(service->server, &service->calls);
+    if (error == 0) {
+        error = sale_service_add(service->server, &service->calls);
+    }
+    if (error == 0) {
+        error = ops_service_add(service->server, &service->ops_service);
+    }
+    if (error == 0) {
+        error = rpc_health_add_to(service->health, service->server);
+    }
+    return error;
+}
+
+static int make_server(struct service *service)
+{
+    const struct rpc_server_config config = {
+        .address = service->settings->grpc_address.text,
+        .threads = LIMITS_RPC_THREADS,
+        .calls_max = LIMITS_CALLS_MAX,
+        .message_bytes_max = LIMITS_MESSAGE_BYTES_MAX,
+        .call_arena_bytes_max = LIMITS_CALL_ARENA_BYTES,
+        .admit = admit,
+        .observe = on_rpc,
+        .data = service,
+        .error_domain = "stampede",
+        .overloaded_reason = "OVERLOADED",
+        .malformed_reason = "INVALID_FIELD",
+        .unimplemented_reason = "METHOD_UNIMPLEMENTED",
+        .connection_age_max_ms = LIMITS_CONNECTION_AGE_MS,
+    };
+    rpc_core_on_log(on_core_error, NULL);
+    int error = rpc_server_create(&config, &service->server);
+    return error == 0 ? add_services(service) : error;
+}
+
+static int make_ops(struct service *service)
+{
+    const struct ops_check checks[] = {
+        {.name = "database", .is_ready = is_database_ready, .data = service},
+        {.name = "serving", .is_ready = is_not_draining, .data = service},
+    };
+    const struct ops_server_config config = {
+        .host = service->settings->ops_address.host,
+        .port = service->settings->ops_address.port,
+        .metrics = service->metrics,
+        .limits = &service->limits,
+        .checks = checks,
+        .checks_count = COUNT_OF(checks),
+    };
+    service->gauges.lanes = service->lanes;
+    service->gauges.server = service->server;
+    gauges_register(&service->gauges, service->settings, &service->limits, service->metrics);
+    return ops_server_create(&config, &service->ops);
+}
+
+static int make_metrics(struct service *service)
+{
+    service->metrics = metrics_create();
+    if (service->metrics == NULL) {
+        return -ENOMEM;
+    }
+    return observe_init(&service->observe, service->metrics, STAMPEDE_VERSION);
+}
+
+static int make_all(struct service *service)
+{
+    int error = make_metrics(service);
+    if (error == 0) {
+        error = make_lanes(service);
+    }
+    if (error == 0) {
+        error = pool_view_init(&service->pool_view, service->lanes, &service->observe,
+                               (size_t)service->settings->pool_size, update_health, service);
+    }
+    if (error == 0) {
+        error = make_stores(service);
+    }
+    if (error == 0) {
+        error = make_calls(service);
+    }
+    if (error == 0) {
+        error = make_health(service);
+    }
+    if (error == 0) {
+        error = make_server(service);
+    }
+    if (error == 0) {
+        error = make_ops(service);
+    }
+    return error == 0 && !metrics_is_complete(service->metrics) ? -ENOMEM : error;
+}
+
+int service_create(const struct settings *settings, struct drain *drain, struct service **ret)
+{
+    struct service *service = calloc(1, sizeof(*service));
+    if (service == NULL) {
+        log_event(LOG_ERROR, "cannot_start", LOG_STR("message", strerror(ENOMEM)));
+        return -ENOMEM;
+    }
+    service->settings = settings;
+    service->drain = drain;
+    pthread_mutex_init(&service->health_lock, NULL);
+    int error = make_all(service);
+    if (error < 0) {
+        log_event(LOG_ERROR, "cannot_start", LOG_STR("message", strerror(-error)));
+        service_destroy(service);
+        return error;
+    }
+    *ret = service;
+    return 0;
+}
+
+/* --- Starting ----------------------------------------------------------------------------------
+ */
+
+static void log_limits(const struct ops_limits *limits)
+{
+    for (size_t i = 0; i < limits->count; i++) {
+        const struct ops_limit *limit = &limits->items[i];
+        log_event(LOG_INFO, "limit", LOG_STR("name", limit->name), LOG_INT("limit", limit->limit),
+                  LOG_STR("unit", limit->unit), LOG_STR("setting", limit->setting));
+    }
+}
+
+/* Says why a listener could not be had; an address that is taken is told with its owner. */
+static void log_cannot_listen(const struct config_address *address, const char *setting, int error)
+{
+    char text[PORT_OWNER_TEXT_BYTES_MAX];
+    struct port_owner owner;
+
+    if (error == -EADDRINUSE && port_owner_find(address->port, &owner) != -ENOENT) {
+        port_owner_describe(address->host, address->port, text);
+    } else {
+        snprintf(text, sizeof(text), "cannot listen on %.100s: %s", address->text,
+                 error == -EADDRINUSE ? "the address cannot be bound" : strerror(-error));
+    }
+    log_event(LOG_ERROR, "cannot_listen", LOG_STR("message", text), LOG_STR("setting", setting));
+}
+
+static int start_workers(struct service *service)
+{
+    const struct workers_config config = {
+        .lanes = service->lanes,
+        .system = &system_posix,
+        .stores = service->stores,
+        .count = (size_t)service->settings->pool_size,
+        .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
+        .decision_ns_max = LIMITS_DECISION_MS * CLOCK_NS_PER_MS,
+        .observer = {.data = service, .on_batch = on_batch, .on_connection = on_connection},
+    };
+    int error = workers_start(&config, &service->workers);
+    if (error < 0) {
+        log_event(LOG_ERROR, "cannot_start", LOG_STR("message", strerror(-error)));
+        return error;
+    }
+    service->gauges.workers = service->workers;
+    return 0;
+}
+
+int service_start(struct service *service)
+{
+    uint16_t ops_port = 0;
+    int grpc_port = 0;
+
+    log_limits(&service->limits);
+    int error = start_workers(service);
+    if (error < 0) {
+        return error;
+    }
+    error = ops_server_start(service->ops, &ops_port);
+    if (error < 0) {
+        log_cannot_listen(&service->settings->ops_address, "ORDERS_OPS_ADDR", error);
+        return error;
+    }
+    error = rpc_server_start(service->server, &grpc_port);
+    if (error < 0) {
+        log_cannot_listen(&service->settings->grpc_address, "ORDERS_GRPC_ADDR", error);
+        return error;
+    }
+    service->server_runs = true;
+    log_event(LOG_INFO, "listening", LOG_STR("grpc_host", service->settings->grpc_address.host),
+              LOG_INT("grpc_port", grpc_port),
+              LOG_STR("ops_host", service->settings->ops_address.host),
+              LOG_UINT("ops_port", ops_port));
+    return 0;
+}
+
+/* --- Draining and stopping ---------------------------------------------------------------------
+ */
+
+static void sleep_ms(int64_t ms)
+{
+    struct timespec duration = {.tv_sec = (time_t)(ms / 1000),
+                                .tv_nsec = (long)(ms % 1000 * CLOCK_NS_PER_MS)};
+    while (nanosleep(&duration, &duration) != 0) {
+        /* Interrupted: sleeps on for what is left. */
+    }
+}
+
+static bool has_work(struct service *service)
+{
+    struct lanes_stats stats = lanes_stats(service->lanes);
+    return stats.orders_waiting + stats.orders_deciding + stats.jobs_waiting + stats.workers_busy >
+           0;
+}
+
+/* Ends the threads that work, after the last call has been finished. */
+static void stop_workers(struct service *service)
+{
+    lanes_stop(service->lanes);
+    workers_join(service->workers);
+    service->workers = NULL;
+}
+
+/* Everything stops in the order in which calls flow; the ops listener tells of it until the end. */
+static unsigned stop_all(struct service *service, int64_t deadline_ns)
+{
+    unsigned cancelled = 0;
+    if (service->server_runs) {
+        cancelled = rpc_server_stop(service->server, deadline_ns);
+        service->server_runs = false;
+    }
+    ops_server_stop(service->ops);
+    stop_workers(service);
+    return cancelled;
+}
+
+void service_run(struct service *service)
+{
+    const struct settings *settings = service->settings;
+
+    drain_wait(service->drain);
+    log_event(LOG_INFO, "draining", LOG_INT("pause_ms", settings->drain_pause_ms),
+              LOG_INT("timeout_ms", settings->drain_timeout_ms));
+    update_health(service);
+    sleep_ms(settings->drain_pause_ms);
+    int64_t deadline_ns = clock_deadline_in_ms(settings->drain_timeout_ms);
+    lanes_drain(service->lanes);
+    while (has_work(service) && clock_monotonic_ns() < deadline_ns) {
+        sleep_ms(LIMITS_DRAIN_LOOK_MS);
+    }
+    unsigned cancelled = stop_all(service, deadline_ns);
+    int64_t refused = drain_refused(service->drain);
+    log_event(LOG_INFO, "stopped", LOG_INT("finished", drain_answered(service->drain) - refused),
+              LOG_INT("refused", refused), LOG_UINT("cancelled", cancelled),
+              LOG_INT("elapsed_ms", drain_elapsed_ms(service->drain)));
+}
+
+static void destroy_stores(struct service *service)
+{
+    for (size_t i = 0; service->stores != NULL && i < (size_t)service->settings->pool_size; i++) {
+        store_postgres_destroy(&service->stores[i]);
+    }
+    free(service->stores);
+}
+
+void service_destroy(struct service *service)
+{
+    if (service == NULL) {
+        return;
+    }
+    if (service->workers != NULL) {
+        stop_all(service, 0); /* it did not start; nobody can have been promised anything */
+    }
+    ops_server_destroy(service->ops);
+    rpc_server_destroy(service->server);
+    rpc_health_destroy(service->health);
+    calls_fini(&service->calls);
+    destroy_stores(service);
+    pool_view_fini(&service->pool_view);
+    lanes_destroy(service->lanes);
+    observe_fini(&service->observe);
+    metrics_destroy(service->metrics);
+    pthread_mutex_destroy(&service->health_lock);
+    free(service);
+}

@@ -1,0 +1,42 @@
+#include "settings.h"
+
+#include "log/log.h"
+
+#define DRAIN_MS_MAX 600000
+
+static const struct config_setting table[] = {
+    CONFIG_URL_REQUIRED(struct settings, database_url, "DATABASE_URL",
+                        "Where PostgreSQL is: a URL or key=value pairs."),
+    CONFIG_SECRET(struct settings, admin_token, "STAMPEDE_ADMIN_TOKEN", SETTINGS_TOKEN_CHARS, 512,
+                  "What administrators send as \"authorization: Bearer <token>\"; without it "
+                  "administration is closed."),
+    CONFIG_INT(struct settings, pool_size, "ORDERS_POOL_SIZE", "5", 1, SETTINGS_POOL_MAX,
+               "connections",
+               "Connections to PostgreSQL: one for reads and administration, the others for "
+               "orders."),
+    CONFIG_ADDRESS(struct settings, grpc_address, "ORDERS_GRPC_ADDR", "127.0.0.1:50051",
+                   "Where gRPC is served."),
+    CONFIG_ADDRESS(struct settings, ops_address, "ORDERS_OPS_ADDR", "127.0.0.1:9102",
+                   "Where /livez, /readyz, /metrics and /limits are served."),
+    CONFIG_INT(struct settings, queue_max, "ORDERS_QUEUE_MAX", "20000", 2, 1000000, "orders",
+               "Orders that may wait for a connection; half of them in one sale."),
+    CONFIG_DURATION_MS(struct settings, drain_timeout_ms, "ORDERS_DRAIN_TIMEOUT_MS", "10000", 0,
+                       DRAIN_MS_MAX, "How long a drain lets calls finish before it cancels them."),
+    CONFIG_DURATION_MS(struct settings, drain_pause_ms, "ORDERS_DRAIN_PAUSE_MS", "0", 0,
+                       DRAIN_MS_MAX,
+                       "How long a drain goes on serving after it has said that it stops, so that "
+                       "balancers notice."),
+    CONFIG_CHOICE(struct settings, log_level, "LOG_LEVEL", "info", log_level_names,
+                  "The least important events that are logged."),
+    CONFIG_CHOICE(struct settings, log_format, "LOG_FORMAT", "auto", log_format_names,
+                  "How events are written; auto is text on a terminal and JSON elsewhere."),
+};
+
+const struct config_program settings_program = {
+    .name = SETTINGS_PROGRAM,
+    .version = STAMPEDE_VERSION,
+    .summary = "Decides and remembers the orders of flash sales; serves gRPC.",
+    .prefix = "ORDERS_",
+    .settings = table,
+    .settings_count = COUNT_OF(table),
+};
