@@ -1,0 +1,66 @@
+-- A crowd for wrk: so many keys, each sent so many times by different connections, every answer
+-- written down. Consecutive requests of a thread go out on different connections, and both threads
+-- walk through the same keys, so that copies of one key meet everywhere on their way.
+--
+--   wrk -t2 -c200 -d60s -s crowd.lua http://host:port -- <sale id> <folder> <keys> <copies> <prefix>
+--
+-- <folder>/answers.<thread> gets a line per answer: status, request id, order id or reason.
+-- A thread stops when it has all its answers; the duration is the bound for lost ones.
+local threads = 0
+
+function setup(thread)
+    thread:set("number", threads)
+    threads = threads + 1
+end
+
+function init(arguments)
+    sale, folder = arguments[1], arguments[2]
+    keys, copies, prefix = tonumber(arguments[3]), tonumber(arguments[4]), arguments[5]
+    -- Copies are shared out between two threads: the first sends the larger half of each key's.
+    -- With one copy each thread sends its own half of the keys.
+    if copies == 1 then
+        mine, first, step = 1, number, 2
+    else
+        mine, first, step = (number == 0) and math.ceil(copies / 2) or math.floor(copies / 2), 0, 1
+    end
+    total = math.ceil((keys - first) / step) * mine
+    sent, answered = 0, 0
+    file = io.open(folder .. "/answers." .. number, "w")
+    path = "/v1/sales/" .. sale .. "/orders"
+end
+
+function request()
+    if sent >= total then
+        -- A connection without work asks something harmless until the last answer is in.
+        return wrk.format("GET", "/v1/sales/" .. sale, { ["X-Request-Id"] = "idle" })
+    end
+    local key = first + math.floor(sent / mine) * step
+    local copy = sent % mine
+    sent = sent + 1
+    return wrk.format("POST", path, {
+        ["Content-Type"] = "application/json",
+        ["Idempotency-Key"] = "key-" .. key,
+        ["X-Request-Id"] = prefix .. "." .. key .. "." .. number .. copy,
+    }, '{"customerId":"customer-' .. key .. '","quantity":1}')
+end
+
+local function header(headers, name)
+    for key, value in pairs(headers) do
+        if key:lower() == name then return value end
+    end
+    return "none"
+end
+
+function response(status, headers, body)
+    local id = header(headers, "x-request-id")
+    if id == "idle" then return end
+    local detail = body:match('"orderId":"([^"]*)"') or body:match('"reason":"([^"]*)"') or "-"
+    file:write(status, " ", id, " ", detail, "\n")
+    answered = answered + 1
+    if answered >= total then
+        file:flush()
+        wrk.thread:stop()
+    elseif answered % 64 == 0 then
+        file:flush()
+    end
+end

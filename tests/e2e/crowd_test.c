@@ -1,0 +1,179 @@
+/*
+ * The sentences that decide: a crowd on a real system sells exactly the stock, whoever retries and
+ * whatever dies.
+ */
+#include "support/crowd.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+/* cmocka wants these first */
+#include <cmocka.h>
+
+#define STOCK       1000
+#define KEYS        20000
+#define CONNECTIONS 200
+
+static struct stack stack;
+static struct crowd crowd;
+static char sale_id[37];
+
+static int set_up_group(void **state)
+{
+    (void)state;
+    stack_start(&stack);
+    return 0;
+}
+
+static int tear_down_group(void **state)
+{
+    (void)state;
+    stack_stop(&stack);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    crowd_fini(&crowd);
+    return 0;
+}
+
+static long orders_in_database(void)
+{
+    char sql[128];
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM orders WHERE sale_id = '%s'", sale_id);
+    return stack_query_number(&stack, sql);
+}
+
+/* Waits until so many orders are in the database, so that what follows happens in mid-run. */
+static void wait_for_orders(long count)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(20000);
+    while (orders_in_database() < count) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        nanosleep(&(struct timespec){.tv_nsec = 5 * CLOCK_NS_PER_MS}, NULL);
+    }
+}
+
+static void assert_exactly_the_stock_is_sold(void)
+{
+    assert_int_equal(orders_in_database(), STOCK);
+    crowd_assert_told_the_truth(&crowd, &stack);
+    stack_audit(&stack);
+}
+
+/* 20,000 attempts on 1,000 units: 1,000 placed, every other one SOLD_OUT, no 5xx, audit clean. */
+static void crowd_distinct_keys_sells_exactly_the_stock(void **state)
+{
+    (void)state;
+    stack_make_sale(&stack, "distinct", STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 60);
+    crowd_collect(&crowd);
+    assert_int_equal(crowd.answers, KEYS);
+    assert_int_equal(crowd.placed, STOCK);
+    assert_int_equal(crowd.sold_out, KEYS - STOCK);
+    assert_exactly_the_stock_is_sold();
+}
+
+/* Every key three times by different connections: still 1,000; a key's answers name one order. */
+static void crowd_every_key_three_times_sells_exactly_the_stock(void **state)
+{
+    (void)state;
+    int placed_keys = 0;
+    stack_make_sale(&stack, "thrice", STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS / 3, 3, CONNECTIONS, 60);
+    crowd_collect(&crowd);
+    assert_int_equal(crowd.answers, KEYS / 3 * 3);
+    assert_int_equal(crowd.placed + crowd.sold_out, crowd.answers);
+    for (int i = 0; i < crowd.keys; i++) {
+        placed_keys += crowd.by_key[i].placed > 0;
+    }
+    assert_int_equal(placed_keys, STOCK);
+    assert_exactly_the_stock_is_sold();
+}
+
+/* With a limit of two and customers who try thrice with other keys, nobody gets a third. */
+static void crowd_customer_limit_holds(void **state)
+{
+    (void)state;
+    char sql[256];
+    stack_make_sale(&stack, "limit", STOCK, 1, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS / 10, 2, CONNECTIONS, 60);
+    crowd_collect(&crowd);
+    snprintf(sql, sizeof(sql),
+             "SELECT coalesce(max(n), 0) FROM (SELECT sum(quantity) AS n FROM orders "
+             "WHERE sale_id = '%s' GROUP BY customer_id) held",
+             sale_id);
+    assert_int_equal(stack_query_number(&stack, sql), 1);
+    assert_exactly_the_stock_is_sold();
+}
+
+/* kill -9 of orders in mid-run: nobody is told what is not so, and the rest is sold afterwards. */
+static void crowd_orders_killed_in_mid_run_tells_the_truth(void **state)
+{
+    (void)state;
+    stack_make_sale(&stack, "orders-killed", STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 20);
+    wait_for_orders(1);
+    stack_kill_orders(&stack);
+    stack_start_orders(&stack);
+    stack_wait_ready(&stack, 20000);
+    crowd_collect(&crowd);
+    assert_int_equal(crowd.other_5xx, 0);
+    assert_true(orders_in_database() <= STOCK);
+    crowd_assert_told_the_truth(&crowd, &stack);
+    stack_audit(&stack);
+}
+
+/* kill -9 of the edge: what it had taken is in the database or not, and the audit is clean. */
+static void crowd_edge_killed_in_mid_run_tells_the_truth(void **state)
+{
+    (void)state;
+    stack_make_sale(&stack, "edge-killed", STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 10);
+    wait_for_orders(1);
+    stack_kill_edge(&stack);
+    stack_start_edge(&stack);
+    stack_wait_ready(&stack, 20000);
+    crowd_collect(&crowd);
+    assert_int_equal(crowd.other_5xx, 0);
+    crowd_assert_told_the_truth(&crowd, &stack);
+    stack_audit(&stack);
+}
+
+/* kill -9 of PostgreSQL in mid-run, then restart: every 201 is there, no refusal was a lie. */
+static void crowd_postgres_killed_in_mid_run_tells_the_truth(void **state)
+{
+    (void)state;
+    stack_make_sale(&stack, "postgres-killed", STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 20);
+    wait_for_orders(1);
+    assert_int_equal(scratch_postgres_kill(&stack.postgres), 0);
+    assert_int_equal(scratch_postgres_restart(&stack.postgres), 0);
+    stack_wait_ready(&stack, 20000);
+    crowd_collect(&crowd);
+    assert_int_equal(crowd.other_5xx, 0);
+    assert_true(orders_in_database() <= STOCK);
+    crowd_assert_told_the_truth(&crowd, &stack);
+    stack_audit(&stack);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+        TEST(crowd_distinct_keys_sells_exactly_the_stock),
+        TEST(crowd_every_key_three_times_sells_exactly_the_stock),
+        TEST(crowd_customer_limit_holds),
+        TEST(crowd_orders_killed_in_mid_run_tells_the_truth),
+        TEST(crowd_edge_killed_in_mid_run_tells_the_truth),
+        TEST(crowd_postgres_killed_in_mid_run_tells_the_truth),
+    };
+    return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}

@@ -1,0 +1,48 @@
+/*
+ * A crowd of real HTTP clients (wrk with tests/e2e/crowd.lua), and what each of them was told, key
+ * by key, to be held against the database afterwards.
+ */
+#ifndef SUPPORT_CROWD_H
+#define SUPPORT_CROWD_H
+
+#include "support/stack.h"
+
+#define CROWD_KEYS_MAX   20000
+#define CROWD_COPIES_MAX 4
+
+struct crowd_key {
+    char order_id[37]; /* the order that the first placed answer named; "" for none */
+    int placed;        /* answers 201 */
+    int refused;       /* answers that say "not placed" for good: 4xx but 429 */
+    bool names_differ; /* two placed answers named different orders */
+};
+
+struct crowd {
+    struct process wrk;
+    char folder[SCRATCH_POSTGRES_PATH_BYTES + 16];
+    char sale_id[37];
+    int keys, copies;
+    /* Filled by crowd_collect: */
+    struct crowd_key *by_key;
+    long answers, placed, sold_out, other_refusals, overloaded, unknown, other_5xx;
+};
+
+/*
+ * Starts keys * copies attempts from connections connections on the sale; ends by itself once all
+ * are answered, or after seconds.
+ */
+void crowd_start(struct crowd *crowd, const struct stack *stack, const char *sale_id, int keys,
+                 int copies, int connections, int seconds);
+
+/* Waits for the end and reads the answers. */
+void crowd_collect(struct crowd *crowd);
+
+void crowd_fini(struct crowd *crowd);
+
+/*
+ * Asserts what must hold whatever happened: all placed answers of a key name one order; every such
+ * order is in the database; no key that was refused has an order there.
+ */
+void crowd_assert_told_the_truth(const struct crowd *crowd, const struct stack *stack);
+
+#endif
