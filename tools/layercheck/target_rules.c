@@ -1,0 +1,173 @@
+#include "layercheck/target_rules.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* CMake writes the key so; the value is a JSON string in which only " and \ are escaped. */
+static const char file_key[] = "\"file\": \"";
+
+static const char *const on_demand[] = {"tests/fuzz/", "tests/bench/"};
+
+/* Copies a JSON string up to its closing quote. */
+static char *copy_json_string(const char *json)
+{
+    char *copy = malloc(strlen(json) + 1);
+    size_t length = 0;
+
+    if (copy == NULL) {
+        return NULL;
+    }
+    for (; *json != '\0' && *json != '"'; json++) {
+        if (*json == '\\' && json[1] != '\0') {
+            json++;
+        }
+        copy[length++] = *json;
+    }
+    copy[length] = '\0';
+    return copy;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static size_t count_files(const char *json)
+{
+    size_t count = 0;
+
+    for (json = strstr(json, file_key); json != NULL; json = strstr(json + 1, file_key)) {
+        count++;
+    }
+    return count;
+}
+
+int target_rules_init(struct target_rules *rules, const char *json)
+{
+    size_t count = count_files(json);
+
+    rules->count = 0;
+    rules->files = calloc(count + 1, sizeof(*rules->files));
+    if (rules->files == NULL) {
+        return -ENOMEM;
+    }
+    for (json = strstr(json, file_key); json != NULL; json = strstr(json + 1, file_key)) {
+        char *file = copy_json_string(json + strlen(file_key));
+
+        if (file == NULL) {
+            target_rules_fini(rules);
+            return -ENOMEM;
+        }
+        rules->files[rules->count++] = file;
+    }
+    qsort(rules->files, rules->count, sizeof(*rules->files), compare_files);
+    return 0;
+}
+
+void target_rules_fini(struct target_rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        free(rules->files[i]);
+    }
+    free(rules->files);
+    rules->files = NULL;
+    rules->count = 0;
+}
+
+static bool is_compiled(const struct target_rules *rules, const char *root, const char *path)
+{
+    char full[PATH_MAX];
+    const char *key = full;
+
+    if (snprintf(full, sizeof(full), "%s/%s", root, path) >= (int)sizeof(full)) {
+        return false;
+    }
+    return bsearch(&key, rules->files, rules->count, sizeof(*rules->files), compare_files) != NULL;
+}
+
+/* Whether `name` stands in the text as a whole: after white space, a quote or a folder. */
+static bool text_names(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *at = strstr(text, name); at != NULL; at = strstr(at + 1, name)) {
+        bool begins = at == text || strchr(" \t\n\"/(", at[-1]) != NULL;
+        bool ends = strchr(" \t\n\")", at[length]) != NULL;
+
+        if (begins && ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a CMakeLists.txt of the file's folder or of one above names it. */
+static bool is_named(const char *root, const char *path)
+{
+    char list[PATH_MAX];
+    const char *slash = path + strlen(path);
+
+    while (slash > path) {
+        struct source *cmake = NULL;
+        bool named = false;
+
+        do {
+            slash--;
+        } while (slash > path && *slash != '/');
+        if (slash == path || snprintf(list, sizeof(list), "%.*s/CMakeLists.txt",
+                                      (int)(slash - path), path) >= (int)sizeof(list)) {
+            return false;
+        }
+        if (source_load(root, list, &cmake) == 0) {
+            named = text_names(cmake->text, slash + 1);
+        }
+        source_destroy(cmake);
+        if (named) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_on_demand(const struct source *source)
+{
+    for (size_t i = 0; i < sizeof(on_demand) / sizeof(on_demand[0]); i++) {
+        if (source_is_below(source, on_demand[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the source beside a header is compiled; it includes its own header first. */
+static bool is_of_source(const struct target_rules *rules, const char *root, const char *path)
+{
+    char source_path[PATH_MAX];
+    int stem = (int)(strlen(path) - strlen(".h"));
+
+    return snprintf(source_path, sizeof(source_path), "%.*s.c", stem, path) <
+               (int)sizeof(source_path) &&
+           is_compiled(rules, root, source_path);
+}
+
+void target_rules_check(const struct target_rules *rules, const char *root,
+                        const struct source *source, struct findings *findings)
+{
+    bool is_header = source_has_suffix(source, ".h");
+
+    /* A test's own header is compiled by its test. */
+    if (is_header && source_is_below(source, "tests/")) {
+        return;
+    }
+    if (is_header || is_on_demand(source)) {
+        if (!(is_header && is_of_source(rules, root, source->path)) &&
+            !is_named(root, source->path)) {
+            findings_add(findings, source->path, 0, "no CMakeLists.txt names it");
+        }
+    } else if (!is_compiled(rules, root, source->path)) {
+        findings_add(findings, source->path, 0, "is in no target");
+    }
+}
