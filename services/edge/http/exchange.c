@@ -1,0 +1,708 @@
+#include "edge/http/exchange.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "contract/contract.h"
+#include "edge/http/framing.h"
+#include "edge/http/http_metrics.h"
+#include "edge/http/loop.h"
+#include "edge/limits.h"
+#include "edge/routes/routes.h"
+#include "edge/transcode/problem.h"
+#include "edge/transcode/reply.h"
+#include "edge/transcode/request.h"
+#include "edge/upstream/upstream.h"
+#include "log/log.h"
+#include "rpc/status.h"
+#include "stampede/api/v1/reason.pb-c.h"
+#include "stampede/orders/v1/orders.pb-c.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define MAGIC_EXCHANGE           UINT32_C(0xedbe0001)
+#define AUTHORIZATION_CHARS_MAX  4096
+#define INTERNAL_LOG_INTERVAL_MS 1000
+/* Response headers of ours; libh2o's vector is made this long at once. */
+#define RESPONSE_HEADERS_MAX 10
+
+enum exchange_state {
+    EXCHANGE_READING,  /* inside on_req */
+    EXCHANGE_PLACING,  /* upstream, as a placement */
+    EXCHANGE_CALLING,  /* upstream, as a call */
+    EXCHANGE_ANSWERED,
+};
+
+/* The request's pool as protobuf-c's allocator, with a bound. */
+struct bounded_pool {
+    h2o_mem_pool_t *pool;
+    size_t bytes_left;
+};
+
+struct exchange {
+    uint32_t magic;
+    enum exchange_state state;
+    h2o_req_t *req;
+    struct loop *loop;
+    struct list_link link; /* on the loop's list until answered */
+    int64_t began_ns;
+    const struct route *route; /* NULL until one is found */
+    struct slice path;
+    bool is_head;
+    struct slice if_none_match;
+    struct bounded_pool memory;
+    ProtobufCAllocator allocator;
+    char request_id[TRACE_REQUEST_ID_CHARS_MAX + 1];
+    char traceparent[TRACE_PARENT_CHARS + 1];
+    char traceparent_upstream[TRACE_PARENT_CHARS + 1];
+    union {
+        struct upstream_placement placement;
+        struct upstream_call call;
+    } upstream;
+};
+
+/* An answer before it is libh2o's. */
+struct response {
+    int status;
+    const char *content_type;
+    const char *cache_control;
+    struct slice body;
+    struct slice location;
+    struct slice etag;
+    bool is_replayed;
+    const char *allow; /* NULL for none */
+    int64_t retry_after_s; /* 0 for none */
+};
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+static void *allocate(void *data, size_t size)
+{
+    struct bounded_pool *memory = data;
+    if (size > memory->bytes_left) {
+        return NULL;
+    }
+    memory->bytes_left -= size;
+    return h2o_mem_alloc_pool(memory->pool, size);
+}
+
+/* The pool frees everything at once. */
+static void leave_allocated(void *data, void *pointer)
+{
+    (void)data;
+    (void)pointer;
+}
+
+/* --- Writing an answer ------------------------------------------------------------------------ */
+
+static const char *status_text(int status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 304:
+        return "Not Modified";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 422:
+        return "Unprocessable Content";
+    case 429:
+        return "Too Many Requests";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    default:
+        return status < 400 ? "OK" : "Error";
+    }
+}
+
+static void add_token(h2o_req_t *req, const h2o_token_t *token, struct slice value)
+{
+    h2o_add_header(&req->pool, &req->res.headers, token, NULL, value.bytes, value.length);
+}
+
+static void add_named(h2o_req_t *req, struct slice name, const char *spelled, struct slice value)
+{
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name.bytes, name.length, 0, spelled,
+                          value.bytes, value.length);
+}
+
+/* Header values must outlive the function: they are constant or in the request's pool. */
+static void add_headers(h2o_req_t *req, const struct response *response, const char *request_id,
+                        const char *traceparent)
+{
+    h2o_vector_reserve(&req->pool, &req->res.headers, RESPONSE_HEADERS_MAX);
+    if (response->content_type != NULL) {
+        add_token(req, H2O_TOKEN_CONTENT_TYPE, slice_of(response->content_type));
+    }
+    add_token(req, H2O_TOKEN_CACHE_CONTROL, slice_of(response->cache_control));
+    add_named(req, slice_of("x-request-id"), "X-Request-Id", slice_of(request_id));
+    add_named(req, slice_of("traceparent"), "traceparent", slice_of(traceparent));
+    if (response->location.length > 0) {
+        add_token(req, H2O_TOKEN_LOCATION, response->location);
+    }
+    if (response->etag.length > 0) {
+        add_token(req, H2O_TOKEN_ETAG, response->etag);
+    }
+    if (response->is_replayed) {
+        add_named(req, slice_of("idempotent-replayed"), "Idempotent-Replayed", slice_of("true"));
+    }
+    if (response->allow != NULL) {
+        add_named(req, slice_of("allow"), "Allow", slice_of(response->allow));
+    }
+    if (response->retry_after_s > 0) {
+        char *text = h2o_mem_alloc_pool(&req->pool, 24);
+        (void)snprintf(text, 24, "%" PRId64, response->retry_after_s);
+        add_named(req, slice_of("retry-after"), "Retry-After", slice_of(text));
+    }
+}
+
+static h2o_iovec_t iovec_of(struct slice slice)
+{
+    h2o_iovec_t iovec;
+    memcpy(&iovec.base, &slice.bytes, sizeof(iovec.base));
+    iovec.len = slice.length;
+    return iovec;
+}
+
+/* The one place where an exchange ends with an answer. */
+static void send_response(struct exchange *exchange, const struct response *response)
+{
+    static h2o_generator_t generator = {NULL, NULL};
+    h2o_req_t *req = exchange->req;
+    struct loop *loop = exchange->loop;
+    CHECK(exchange->state != EXCHANGE_ANSWERED);
+    exchange->state = EXCHANGE_ANSWERED;
+    list_remove(&loop->exchanges, &exchange->link);
+    loop->sends++;
+    loop->counts.answered++;
+    http_metrics_observe(loop->config->metrics, exchange->route, response->status,
+                         clock_monotonic_ns() - exchange->began_ns);
+    bool has_content = response->status != 304;
+    req->res.status = response->status;
+    req->res.reason = status_text(response->status);
+    req->res.content_length = has_content ? response->body.length : SIZE_MAX;
+    add_headers(req, response, exchange->request_id, exchange->traceparent);
+    h2o_start_response(req, &generator);
+    h2o_iovec_t body = iovec_of(response->body);
+    bool sends_body = has_content && !exchange->is_head && body.len > 0;
+    h2o_send(req, &body, sends_body ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+/* Writes a problem as a document; one whose details do not fit goes without them. */
+static struct slice document_of(const struct problem *problem, const struct contract_method *method,
+                                struct slice path, const char *request_id, h2o_mem_pool_t *pool)
+{
+    struct bounded_pool memory = {.pool = pool, .bytes_left = SIZE_MAX};
+    ProtobufCAllocator allocator = {allocate, leave_allocated, &memory};
+    struct slice body = {NULL, 0};
+    if (problem_write(problem, method, path, request_id, &allocator, &body) != 0) {
+        struct problem bare = *problem;
+        bare.detail = NULL;
+        bare.violation_count = 0;
+        CHECK(problem_write(&bare, method, path, request_id, &allocator, &body) == 0);
+    }
+    return body;
+}
+
+static struct response response_of(const struct problem *problem, struct slice body)
+{
+    return (struct response){
+        .status = problem->status,
+        .content_type = "application/problem+json",
+        .cache_control = "no-store",
+        .body = body,
+        .retry_after_s = problem_retry_after_s(problem),
+    };
+}
+
+static void answer_problem(struct exchange *exchange, const struct problem *problem,
+                           const char *allow)
+{
+    const struct contract_method *method =
+        exchange->route == NULL ? NULL : exchange->route->method;
+    struct response response =
+        response_of(problem, document_of(problem, method, exchange->path, exchange->request_id,
+                                         &exchange->req->pool));
+    response.allow = allow;
+    http_metrics_refused(exchange->loop->config->metrics, problem->reason);
+    send_response(exchange, &response);
+}
+
+static void answer_reason(struct exchange *exchange, int reason, const char *detail)
+{
+    struct problem problem = problem_of_reason(reason, detail);
+    answer_problem(exchange, &problem, NULL);
+}
+
+static void answer_field(struct exchange *exchange, const char *field, const char *description)
+{
+    struct rpc_violation violation = {field, description};
+    struct problem problem =
+        problem_of_reason(STAMPEDE__API__V1__REASON__INVALID_FIELD, description);
+    problem.violations = &violation;
+    problem.violation_count = field[0] == '\0' ? 0 : 1;
+    answer_problem(exchange, &problem, NULL);
+}
+
+static bool is_read(const struct exchange *exchange)
+{
+    return strcmp(exchange->route->binding->http_method, "GET") == 0;
+}
+
+/* A success that cannot be shown. For a write this must not read as "not done". */
+static void answer_unshowable(struct exchange *exchange, int error)
+{
+    static struct log_limit limit = LOG_LIMIT_EVERY_MS(INTERNAL_LOG_INTERVAL_MS);
+    log_event_limited(&limit, LOG_ERROR, "reply_cannot_be_written",
+                      LOG_STR("request_id", exchange->request_id),
+                      LOG_STR("method", exchange->route->method->full_name),
+                      LOG_INT("error", error));
+    if (is_read(exchange)) {
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__INTERNAL,
+                      "The reply of the orders service cannot be written as JSON.");
+    } else {
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__OUTCOME_UNKNOWN,
+                      attempt_why_unknown);
+    }
+}
+
+static void answer_message(struct exchange *exchange, const ProtobufCMessage *message)
+{
+    struct reply reply;
+    int error = reply_write(exchange->loop->config->schema, exchange->route, message,
+                            EDGE_REPLY_JSON_BYTES_MAX, &exchange->allocator, &reply);
+    if (error != 0) {
+        answer_unshowable(exchange, error);
+        return;
+    }
+    struct response response = {
+        .status = reply.status,
+        .content_type = "application/json",
+        /* What has an entity tag may be kept and asked about again, all else is private. */
+        .cache_control = reply.etag.length > 0 ? "no-cache" : "no-store",
+        .body = reply.body,
+        .location = reply.location,
+        .etag = reply.etag,
+        .is_replayed = reply.is_replayed,
+    };
+    if (reply.etag.length > 0 && is_read(exchange) &&
+        header_matches_etag(exchange->if_none_match, reply.etag)) {
+        response.status = 304;
+        response.content_type = NULL;
+    }
+    send_response(exchange, &response);
+}
+
+/* --- Upstream and back ------------------------------------------------------------------------ */
+
+static void answer_unsent(struct exchange *exchange, const struct upstream_answer *answer,
+                          int reason)
+{
+    struct problem problem = problem_of_reason(reason, answer->why);
+    problem.retry_after_ms = answer->retry_after_ms;
+    answer_problem(exchange, &problem, NULL);
+}
+
+static void tell(struct exchange *exchange, const struct upstream_answer *answer)
+{
+    struct problem problem;
+    switch (answer->verdict) {
+    case ATTEMPT_SAY_DONE:
+        answer_message(exchange, answer->message);
+        return;
+    case ATTEMPT_SAY_REFUSED:
+        problem = problem_of_status(answer->status);
+        answer_problem(exchange, &problem, NULL);
+        return;
+    case ATTEMPT_SAY_UNKNOWN:
+        answer_unsent(exchange, answer, STAMPEDE__API__V1__REASON__OUTCOME_UNKNOWN);
+        return;
+    case ATTEMPT_SAY_OVERLOADED:
+        answer_unsent(exchange, answer, STAMPEDE__API__V1__REASON__OVERLOADED);
+        return;
+    case ATTEMPT_SAY_DRAINING:
+        answer_unsent(exchange, answer, STAMPEDE__API__V1__REASON__DRAINING);
+        return;
+    }
+    UNREACHABLE("every verdict is told");
+}
+
+void exchange_on_answer(void *owner, const struct upstream_answer *answer, void *data)
+{
+    struct exchange *exchange = owner;
+    (void)data;
+    MAGIC_CHECK(exchange, MAGIC_EXCHANGE);
+    tell(exchange, answer);
+}
+
+static int64_t deadline_of(const struct exchange *exchange)
+{
+    return exchange->began_ns + exchange->loop->config->request_timeout_ms * CLOCK_NS_PER_MS;
+}
+
+static void place(struct exchange *exchange, const ProtobufCMessage *message)
+{
+    const Stampede__Orders__V1__PlaceOrderRequest *request = (const void *)message;
+    struct upstream_placement *placement = &exchange->upstream.placement;
+    *placement = (struct upstream_placement){
+        .order.deadline_ns = deadline_of(exchange),
+        .customer_id = request->customer_id,
+        .idempotency_key = request->idempotency_key,
+        .quantity = request->quantity,
+        .request_id = exchange->request_id,
+        .traceparent = exchange->traceparent_upstream,
+        .owner = exchange,
+    };
+    if (!uuid_parse(request->sale_id, strlen(request->sale_id), &placement->order.sale_id)) {
+        answer_field(exchange, "sale_id", "must be a UUID in its text form of 36 characters");
+        return;
+    }
+    struct upstream_answer refusal;
+    exchange->state = EXCHANGE_PLACING;
+    if (!upstream_place(exchange->loop->upstream, placement, &refusal)) {
+        tell(exchange, &refusal);
+    }
+}
+
+static void start_call(struct exchange *exchange, const ProtobufCMessage *message,
+                       const char *authorization)
+{
+    struct upstream_call *call = &exchange->upstream.call;
+    *call = (struct upstream_call){
+        .request = {.is_read = is_read(exchange), .deadline_ns = deadline_of(exchange)},
+        .method = exchange->route->method,
+        .message = message,
+        .authorization = authorization,
+        .request_id = exchange->request_id,
+        .traceparent = exchange->traceparent_upstream,
+        .owner = exchange,
+    };
+    struct upstream_answer refusal;
+    exchange->state = EXCHANGE_CALLING;
+    if (!upstream_start(exchange->loop->upstream, call, &refusal)) {
+        tell(exchange, &refusal);
+    }
+}
+
+void exchange_cut_all(struct loop *loop)
+{
+    LIST_FOREACH_SAFE(&loop->exchanges, link, following)
+    {
+        struct exchange *exchange = LIST_OBJECT(link, struct exchange, link);
+        MAGIC_CHECK(exchange, MAGIC_EXCHANGE);
+        struct upstream_answer answer;
+        if (exchange->state == EXCHANGE_PLACING) {
+            upstream_stop_placement(loop->upstream, &exchange->upstream.placement, &answer);
+        } else {
+            upstream_stop_call(loop->upstream, &exchange->upstream.call, &answer);
+        }
+        if (answer.verdict == ATTEMPT_SAY_DRAINING) {
+            loop->counts.refused_draining++;
+        } else {
+            loop->counts.cancelled++;
+        }
+        tell(exchange, &answer);
+    }
+}
+
+/* --- Reading a request ------------------------------------------------------------------------ */
+
+/* The pool is being cleared: the request is over, answered or not. */
+static void on_dispose(void *data)
+{
+    struct exchange *exchange = data;
+    MAGIC_CHECK(exchange, MAGIC_EXCHANGE);
+    struct upstream *upstream = exchange->loop->upstream;
+    if (exchange->state == EXCHANGE_PLACING) {
+        upstream_forget_placement(upstream, &exchange->upstream.placement);
+    } else if (exchange->state == EXCHANGE_CALLING) {
+        upstream_forget_call(upstream, &exchange->upstream.call);
+    }
+    if (exchange->state != EXCHANGE_ANSWERED) {
+        list_remove(&exchange->loop->exchanges, &exchange->link);
+    }
+    MAGIC_CLEAR(exchange);
+}
+
+static struct slice slice_of_iovec(h2o_iovec_t iovec)
+{
+    return (struct slice){iovec.base, iovec.len};
+}
+
+static struct loop *loop_of(h2o_req_t *req)
+{
+    return LIST_OBJECT(req->conn->ctx, struct loop, context);
+}
+
+static struct exchange *create_exchange(h2o_req_t *req)
+{
+    struct exchange *exchange = h2o_mem_alloc_shared(&req->pool, sizeof(*exchange), on_dispose);
+    MAGIC_INIT(exchange, MAGIC_EXCHANGE);
+    exchange->state = EXCHANGE_READING;
+    exchange->req = req;
+    exchange->loop = loop_of(req);
+    exchange->link = (struct list_link){NULL, NULL};
+    exchange->began_ns = clock_monotonic_ns();
+    exchange->route = NULL;
+    exchange->is_head = h2o_memis(req->input.method.base, req->input.method.len, "HEAD", 4);
+    exchange->if_none_match = (struct slice){NULL, 0};
+    exchange->memory =
+        (struct bounded_pool){.pool = &req->pool, .bytes_left = EDGE_MESSAGE_BYTES_MAX};
+    exchange->allocator = (ProtobufCAllocator){allocate, leave_allocated, &exchange->memory};
+    list_push_back(&exchange->loop->exchanges, &exchange->link);
+    return exchange;
+}
+
+static void read_headers(h2o_req_t *req, struct header entries[H2O_MAX_HEADERS],
+                         struct headers *ret)
+{
+    ret->entries = entries;
+    ret->count = 0;
+    for (size_t i = 0; i < req->headers.size && ret->count < H2O_MAX_HEADERS; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        entries[ret->count++] =
+            (struct header){slice_of_iovec(*header->name), slice_of_iovec(header->value)};
+    }
+}
+
+/* Names the request: what the client sent, or something new. */
+static void name_exchange(struct exchange *exchange, const struct headers *headers)
+{
+    struct trace_random *random = &exchange->loop->random;
+    struct slice request_id = {NULL, 0};
+    struct slice traceparent = {NULL, 0};
+    (void)header_find(headers, "x-request-id", &request_id);
+    (void)header_find(headers, "traceparent", &traceparent);
+    trace_request_id(random, request_id, exchange->request_id);
+    trace_parent(random, traceparent, exchange->traceparent);
+    trace_parent_child(random, exchange->traceparent, exchange->traceparent_upstream);
+    (void)header_find(headers, "if-none-match", &exchange->if_none_match);
+}
+
+/* Refuses a head that could be read in two ways, and closes its connection. */
+static bool check_framing(struct exchange *exchange)
+{
+    h2o_req_t *req = exchange->req;
+    if (req->version >= 0x200) {
+        return true;
+    }
+    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+    struct framing_fault fault = framing_check(input->bytes, input->size);
+    if (fault.description == NULL) {
+        return true;
+    }
+    req->http1_is_persistent = 0;
+    answer_field(exchange, fault.field, fault.description);
+    return false;
+}
+
+/* Finds the route, or answers why there is none. */
+static bool find_route(struct exchange *exchange, struct routes_match *match)
+{
+    struct slice method = slice_of_iovec(exchange->req->input.method);
+    switch (routes_find(exchange->loop->config->routes, method, exchange->path, match)) {
+    case ROUTES_FOUND:
+        exchange->route = match->route;
+        return true;
+    case ROUTES_UNKNOWN_PATH:
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__ROUTE_NOT_FOUND,
+                      "There is nothing at this path.");
+        return false;
+    case ROUTES_OTHER_METHOD:
+        break;
+    }
+    char *allow = h2o_mem_alloc_pool(&exchange->req->pool, sizeof(match->allow));
+    memcpy(allow, match->allow, sizeof(match->allow));
+    struct problem problem = problem_of_reason(STAMPEDE__API__V1__REASON__METHOD_NOT_ALLOWED,
+                                               "This path exists with other methods.");
+    answer_problem(exchange, &problem, allow);
+    return false;
+}
+
+/* A bound on the body as a sentence; not on a hot path. */
+static void answer_too_large(struct exchange *exchange)
+{
+    char detail[96];
+    (void)snprintf(detail, sizeof(detail), "The body is longer than %zu bytes.",
+                   exchange->loop->config->body_bytes_max);
+    answer_reason(exchange, STAMPEDE__API__V1__REASON__BODY_TOO_LARGE, detail);
+}
+
+/* The credentials as gRPC metadata takes them; NULL without any. False when they are refused. */
+static bool read_authorization(struct exchange *exchange, const struct headers *headers,
+                               const char **ret)
+{
+    struct slice value;
+    size_t found = header_find(headers, "authorization", &value);
+    *ret = NULL;
+    if (found == 0) {
+        return true;
+    }
+    if (found > 1 || value.length > AUTHORIZATION_CHARS_MAX ||
+        !text_is_printable_ascii(value.bytes, value.length)) {
+        answer_field(exchange, "Authorization", "must be given once, in printable ASCII");
+        return false;
+    }
+    *ret = h2o_strdup(&exchange->req->pool, value.bytes, value.length).base;
+    return true;
+}
+
+static void dispatch(struct exchange *exchange, const struct headers *headers,
+                     const ProtobufCMessage *message)
+{
+    const struct contract_method *method = exchange->route->method;
+    if (method == exchange->loop->config->place_order) {
+        place(exchange, message);
+        return;
+    }
+    if (method->server_streaming || method->client_streaming) {
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__METHOD_UNIMPLEMENTED,
+                      "This edge does not offer streams over HTTP.");
+        return;
+    }
+    const char *authorization;
+    if (read_authorization(exchange, headers, &authorization)) {
+        start_call(exchange, message, authorization);
+    }
+}
+
+static void read_request(struct exchange *exchange, const struct headers *headers,
+                         struct slice query)
+{
+    const struct loop_config *config = exchange->loop->config;
+    struct routes_match match;
+    if (!check_framing(exchange) || !find_route(exchange, &match)) {
+        return;
+    }
+    if (exchange->req->entity.len > config->body_bytes_max) {
+        answer_too_large(exchange);
+        return;
+    }
+    const struct request_source source = {
+        .match = &match,
+        .headers = *headers,
+        .query = query,
+        .body = slice_of_iovec(exchange->req->entity),
+    };
+    ProtobufCMessage *message;
+    struct refusal refusal;
+    int error = request_read(config->schema, &source, &exchange->allocator, &message, &refusal);
+    if (error == 0) {
+        dispatch(exchange, headers, message);
+    } else if (error == -EINVAL) {
+        struct rpc_violation scratch;
+        struct problem problem = problem_of_refusal(&refusal, &scratch);
+        answer_problem(exchange, &problem, NULL);
+    } else {
+        answer_too_large(exchange);
+    }
+}
+
+int exchange_on_req(h2o_handler_t *handler, h2o_req_t *req)
+{
+    (void)handler;
+    struct exchange *exchange = create_exchange(req);
+    struct header entries[H2O_MAX_HEADERS];
+    struct headers headers;
+    struct slice query;
+    read_headers(req, entries, &headers);
+    routes_split_target(slice_of_iovec(req->input.path), &exchange->path, &query);
+    name_exchange(exchange, &headers);
+    read_request(exchange, &headers, query);
+    return 0;
+}
+
+/* --- libh2o's own errors ---------------------------------------------------------------------- */
+
+struct error_ostream {
+    h2o_ostream_t super;
+    struct slice body;
+    bool is_head;
+};
+
+/* Sends the document in place of what libh2o wanted to send. */
+static void send_document(h2o_ostream_t *super, h2o_req_t *req, h2o_iovec_t *bufs, size_t bufcnt,
+                          h2o_send_state_t state)
+{
+    const struct error_ostream *ostream = (const void *)super;
+    h2o_iovec_t body = iovec_of(ostream->body);
+    (void)bufs;
+    (void)bufcnt;
+    h2o_ostream_send_next(super, req, &body, ostream->is_head ? 0 : 1, state);
+}
+
+static struct problem problem_of_own_error(int status)
+{
+    switch (status) {
+    case 404:
+        return problem_of_reason(STAMPEDE__API__V1__REASON__ROUTE_NOT_FOUND, NULL);
+    case 413:
+        return problem_of_reason(STAMPEDE__API__V1__REASON__BODY_TOO_LARGE,
+                                 "The body is too long to be read.");
+    case 400:
+    case 417:
+        return problem_of_reason(STAMPEDE__API__V1__REASON__INVALID_FIELD,
+                                 "Content-Length, Transfer-Encoding, Expect or the body's chunks "
+                                 "cannot be understood.");
+    default:
+        return problem_of_reason(STAMPEDE__API__V1__REASON__INTERNAL, NULL);
+    }
+}
+
+static void on_setup_error_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    (void)filter;
+    struct loop *loop = loop_of(req);
+    struct slice path;
+    struct slice query;
+    routes_split_target(slice_of_iovec(req->input.path), &path, &query);
+    char *request_id = h2o_mem_alloc_pool(&req->pool, TRACE_REQUEST_ID_CHARS_MAX + 1);
+    char *traceparent = h2o_mem_alloc_pool(&req->pool, TRACE_PARENT_CHARS + 1);
+    trace_request_id(&loop->random, (struct slice){NULL, 0}, request_id);
+    trace_parent(&loop->random, (struct slice){NULL, 0}, traceparent);
+    struct problem problem = problem_of_own_error(req->res.status);
+    struct response response =
+        response_of(&problem, document_of(&problem, NULL, path, request_id, &req->pool));
+    memset(&req->res.headers, 0, sizeof(req->res.headers));
+    req->res.status = response.status;
+    req->res.reason = status_text(response.status);
+    req->res.content_length = response.body.length;
+    add_headers(req, &response, request_id, traceparent);
+    http_metrics_refused(loop->config->metrics, problem.reason);
+    http_metrics_observe(loop->config->metrics, NULL, response.status, 0);
+    struct error_ostream *ostream =
+        (void *)h2o_add_ostream(req, sizeof(struct error_ostream), slot);
+    ostream->super.do_send = send_document;
+    ostream->body = response.body;
+    ostream->is_head = h2o_memis(req->input.method.base, req->input.method.len, "HEAD", 4);
+    h2o_setup_next_ostream(req, &ostream->super.next);
+}
+
+void exchange_register_error_filter(h2o_pathconf_t *pathconf)
+{
+    h2o_filter_t *filter = h2o_create_filter(pathconf, sizeof(*filter));
+    filter->on_setup_ostream = on_setup_error_ostream;
+}

@@ -1,0 +1,81 @@
+/*
+ * Every bound of the edge that no setting changes, and how the bounds relate. Settings are in
+ * config.c; what is in force is logged at start and shown under /limits.
+ */
+#ifndef EDGE_LIMITS_H
+#define EDGE_LIMITS_H
+
+/* --- Placing orders ------------------------------------------------------------------------- */
+
+/* Orders that one BatchPlaceOrders call carries; the contract's own bound. */
+#define EDGE_ORDERS_PER_CALL_MAX 512
+/* Batch calls of one sale in flight, per loop: below the loop's total, so that a stuck sale cannot
+ * stop the others. */
+#define EDGE_CALLS_PER_SALE_MAX 2
+#define EDGE_BATCH_CALLS_PER_LOOP_MAX 32
+/* Orders that wait for a call or for their next attempt, per loop. */
+#define EDGE_WAITING_ORDERS_PER_LOOP_MAX 8192
+/* Sales that have orders waiting or in flight, per loop. */
+#define EDGE_SALES_PER_LOOP_MAX 4096
+
+/* --- Everything else ------------------------------------------------------------------------ */
+
+/* Calls other than batches in flight, per loop. */
+#define EDGE_UNARY_CALLS_PER_LOOP_MAX 256
+
+/* --- Time ----------------------------------------------------------------------------------- */
+
+/* The orders service decides an order within the first of these, or says that it did not; a
+ * transaction that it began by then ends within the second. */
+#define EDGE_ORDERS_DEADLINE_MS    5000
+#define EDGE_ORDERS_TRANSACTION_MS 2000
+/* The longest time in which an attempt can still place something: what a 504 asks to wait. */
+#define EDGE_ATTEMPT_LIFE_MS (EDGE_ORDERS_DEADLINE_MS + EDGE_ORDERS_TRANSACTION_MS)
+/* A call lives this long whatever becomes of its HTTP requests. */
+#define EDGE_CALL_LIFE_MS 6000
+/* An order is not sent with less time left than this, and its time upstream ends this much before
+ * its HTTP time, so that the result can still travel back. */
+#define EDGE_ORDER_MARGIN_MS 50
+/* Between an attempt without a proof and the next. */
+#define EDGE_RETRY_PAUSE_MS 75
+/* How often a draining replica may refuse an order before its caller hears of it. */
+#define EDGE_DRAINING_RETRIES_MAX 3
+/* Retry-After of a 503 when nothing better is known. */
+#define EDGE_RETRY_AFTER_MIN_MS 1000
+#define EDGE_RETRY_AFTER_MAX_MS 30000
+/* Head and body of a request must arrive in this time, and an idle connection is kept so long. */
+#define EDGE_READ_TIMEOUT_MS 10000
+/* A loop wakes at least this often. */
+#define EDGE_LOOP_WAIT_MAX_MS 1000
+/* After accept ran out of descriptors. */
+#define EDGE_ACCEPT_PAUSE_MS 100
+/* While draining, an idle connection has this long to send a request that was on its way. */
+#define EDGE_DRAIN_IDLE_GRACE_MS 1000
+/* After the drain's deadline, for writing the last answers. */
+#define EDGE_DRAIN_FLUSH_MS 500
+
+/* --- Memory --------------------------------------------------------------------------------- */
+
+#define EDGE_LOOPS_MAX 64
+#define EDGE_BODY_BYTES_MAX (1024 * 1024)
+/* A body this much longer than allowed is still read, so that its sender surely gets the 413
+ * rather than a reset; one that is longer yet is refused from its head. */
+#define EDGE_BODY_SLACK_BYTES (48 * 1024)
+/* What one request may take from its pool for its message. */
+#define EDGE_MESSAGE_BYTES_MAX (16 * EDGE_BODY_BYTES_MAX)
+#define EDGE_REPLY_JSON_BYTES_MAX (8 * 1024 * 1024)
+/* A reply of the orders service as it travels, and unpacked. */
+#define EDGE_REPLY_BYTES_MAX (4 * 1024 * 1024)
+#define EDGE_REPLY_ARENA_BYTES_MAX (32 * 1024 * 1024)
+/* The details of a reply's errors, unpacked; a batch of the longest errors fits. */
+#define EDGE_STATUS_ARENA_BYTES_MAX (16 * 1024 * 1024)
+/* Descriptors besides connections: listeners, pipes, epoll, gRPC, ops. */
+#define EDGE_DESCRIPTORS_RESERVED 256
+
+_Static_assert(EDGE_ORDERS_DEADLINE_MS < EDGE_CALL_LIFE_MS,
+               "the orders service decides before the call ends");
+_Static_assert(EDGE_CALLS_PER_SALE_MAX < EDGE_BATCH_CALLS_PER_LOOP_MAX,
+               "one sale cannot take all calls");
+_Static_assert(EDGE_RETRY_PAUSE_MS * 4 < EDGE_CALL_LIFE_MS, "there is time for a second attempt");
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * One loop's way to the orders service: the adapter between what is pure (combiner.h, unary.h) and
+ * gRPC. It packs placements into BatchPlaceOrders, sends everything else as the call that it is, and
+ * reads what the replies prove.
+ *
+ * Calls are started on the loop's thread; replies come on the channel's thread and wait in a mailbox
+ * for the loop's next tick. A reply that does not fit its call (another number of results, an item
+ * with neither order nor error) proves nothing.
+ *
+ * Everything here is for the loop's thread, unless it says otherwise.
+ */
+#ifndef EDGE_UPSTREAM_UPSTREAM_H
+#define EDGE_UPSTREAM_UPSTREAM_H
+
+#include "base/check.h"
+#include "base/uuid.h"
+#include "edge/upstream/attempt.h"
+#include "edge/upstream/combiner.h"
+#include "edge/upstream/unary.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct contract_method;
+struct metrics_histogram;
+struct rpc_channel;
+struct rpc_status;
+struct upstream;
+
+/* One order of an HTTP request. Embedded in the owner; everything pointed to lives until the answer
+ * or upstream_forget. */
+struct upstream_placement {
+    struct combiner_order order; /* sale_id and deadline_ns are set by the owner */
+    const char *customer_id;
+    const char *idempotency_key;
+    int32_t quantity;
+    const char *request_id;
+    const char *traceparent; /* of the call, a child of the request's */
+    void *owner;
+};
+
+/* One call for an HTTP request; likewise. */
+struct upstream_call {
+    struct unary_request request; /* is_read and deadline_ns are set by the owner */
+    const struct contract_method *method;
+    const ProtobufCMessage *message;
+    const char *authorization; /* printable ASCII; NULL for none */
+    const char *request_id;
+    const char *traceparent;
+    void *owner;
+};
+
+/* What the owner is told, exactly once unless it was forgotten. All of it lives until the callback
+ * returns. */
+struct upstream_answer {
+    enum attempt_verdict verdict;
+    const ProtobufCMessage *message; /* DONE: of the method's output type */
+    const struct rpc_status *status; /* REFUSED */
+    const char *why;                 /* the others */
+    int64_t retry_after_ms;
+};
+
+struct upstream_config {
+    struct rpc_channel *channel; /* outlived by nothing here: see upstream_destroy */
+    uint64_t secret[2];          /* random */
+    /* Makes the loop tick soon; called on the channel's thread. */
+    void (*wake)(void *data);
+    /* Tells an owner its answer; must not call back. */
+    void (*answer)(void *owner, const struct upstream_answer *answer, void *data);
+    void *data;
+    struct metrics_histogram *batch_sizes; /* NULL for none */
+};
+
+/* Errors: -ENOMEM, -EAGAIN. */
+int upstream_create(const struct upstream_config *config, struct upstream **ret) MUST_CHECK;
+
+/* Only after the channel was destroyed, so that no reply can come any more. NULL is fine. */
+void upstream_destroy(struct upstream *upstream);
+
+/* False when it is refused; then *ret_answer says why. The answer never comes from inside. */
+bool upstream_place(struct upstream *upstream, struct upstream_placement *placement,
+                    struct upstream_answer *ret_answer) MUST_CHECK;
+bool upstream_start(struct upstream *upstream, struct upstream_call *call,
+                    struct upstream_answer *ret_answer) MUST_CHECK;
+
+/* The owner goes away; nothing happens to one that was answered or never accepted. */
+void upstream_forget_placement(struct upstream *upstream, struct upstream_placement *placement);
+void upstream_forget_call(struct upstream *upstream, struct upstream_call *call);
+
+/* The program stops; *ret_answer says what may be told. Only for one that was not answered. */
+void upstream_stop_placement(struct upstream *upstream, struct upstream_placement *placement,
+                             struct upstream_answer *ret_answer);
+void upstream_stop_call(struct upstream *upstream, struct upstream_call *call,
+                        struct upstream_answer *ret_answer);
+
+/* Takes in replies, answers, sends. After every loop round. */
+void upstream_tick(struct upstream *upstream);
+
+/* When the next tick is due by itself, monotonic. */
+int64_t upstream_next_due_ns(const struct upstream *upstream);
+
+/* For gauges. */
+size_t upstream_waiting(const struct upstream *upstream);
+size_t upstream_batch_calls(const struct upstream *upstream);
+size_t upstream_unary_calls(const struct upstream *upstream);
+
+#endif
