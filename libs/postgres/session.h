@@ -21,7 +21,8 @@
  * ever cancelled at the server, because PQcancel blocks without a bound; what the server still does
  * for a dropped connection is bounded by the settings below.
  *
- * One thread at a time; no global state; nothing is logged or written to stderr.
+ * One thread at a time; no global state; nothing is logged, but libpq itself complains on
+ * stderr about a password file that others may read.
  */
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H
@@ -153,10 +154,11 @@ enum session_state session_probe(struct session *session);
 
 /*
  * Queues one execution; params may be NULL for none. Nothing need reach the server before the Sync.
- * The parameters' number and types must be the statement's (asserted). A statement not prepared on
- * this connection is prepared by the way; its Parse cannot succeed in a failed transaction, so list
- * those in the config. DB_OUT_OF_MEMORY: the parameters had failed; nothing was queued. The session
- * stays open.
+ * The parameters' number and types must be the statement's (asserted). A statement not in the
+ * config is prepared by the way at its first use. That Parse shares its group's fate: it fails in a
+ * failed transaction, and when it is skipped, a group that was sent since fails with DB_STATEMENT
+ * (26000); the use after that prepares it again. So list what a transaction needs.
+ * DB_OUT_OF_MEMORY: the parameters had failed; nothing was queued and the session stays open.
  */
 enum db_status session_send(struct session *session, const struct statement *statement,
                             const struct params *params) MUST_CHECK;

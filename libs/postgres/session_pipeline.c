@@ -112,7 +112,11 @@ int session_pipeline_wait(const struct session *session, short events, int64_t d
     return ready < 0 ? -errno : ready;
 }
 
-/* Whether the TLS library holds bytes that it has read already: poll() would wait for others. */
+/*
+ * Whether the TLS library holds bytes that it has read already: poll() would wait for others. libpq
+ * reads at least 8 KB at a time, which is all that a record of PostgreSQL's own holds, but a record
+ * of a TLS proxy in between may hold 16.
+ */
 static bool tls_has_bytes(PGconn *connection)
 {
     SSL *tls = PQsslInUse(connection) ? PQsslStruct(connection, "OpenSSL") : NULL;
