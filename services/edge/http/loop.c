@@ -17,9 +17,11 @@
 
 /* Connections accepted in one wake-up: many while this loop has no more than its share of all, else
  * one, so that connections spread over the loops. */
-#define ACCEPTS_MAX       16
-#define ACCEPTS_OVERLOADED 1
+#define ACCEPTS_MAX            16
+#define ACCEPTS_OVERLOADED     1
 #define ACCEPT_LOG_INTERVAL_MS 1000
+/* libh2o keeps so many free chunks of a thread's pools. */
+#define RECYCLED_CHUNKS_MAX 16
 /* While draining, idle connections are looked for this often. */
 #define DRAIN_ROUND_MS 50
 
@@ -168,8 +170,7 @@ static void obey(struct loop *loop)
     }
     if (loop->_phase == LOOP_DRAIN || loop->_phase == LOOP_CUT) {
         int64_t now = clock_monotonic_ns();
-        int64_t idle_end_ns =
-            loop->_draining_since_ns + EDGE_DRAIN_IDLE_GRACE_MS * CLOCK_NS_PER_MS;
+        int64_t idle_end_ns = loop->_draining_since_ns + EDGE_DRAIN_IDLE_GRACE_MS * CLOCK_NS_PER_MS;
         if (loop->_phase == LOOP_CUT || now >= idle_end_ns) {
             close_idle(loop);
         }
@@ -210,25 +211,6 @@ static int32_t wait_ms(const struct loop *loop)
     return (int32_t)(due_ms < wait ? due_ms : wait);
 }
 
-static void *run(void *data)
-{
-    struct loop *loop = data;
-    while (loop->_phase != LOOP_STOP) {
-        int32_t wait = wait_ms(loop);
-        loop->sends = 0;
-        /* An interrupted poll is as good as one without events. */
-        (void)h2o_evloop_run(loop->context.loop, wait);
-        loop->sends = 0;
-        upstream_tick(loop->upstream);
-        obey(loop);
-        if (loop->_accept_resumes_at_ns != 0) {
-            resume_accepting(loop, clock_monotonic_ns());
-        }
-        publish(loop);
-    }
-    return NULL;
-}
-
 /* --- Life ------------------------------------------------------------------------------------- */
 
 /* Nothing is sent through libh2o's queue; it only wakes the loop. */
@@ -240,7 +222,18 @@ static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *me
 
 void loop_wake(struct loop *loop)
 {
-    h2o_multithread_send_message(&loop->_receiver, NULL);
+    pthread_mutex_lock(&loop->_shared.wake_lock);
+    if (loop->_shared.is_awakable) {
+        h2o_multithread_send_message(&loop->_receiver, NULL);
+    }
+    pthread_mutex_unlock(&loop->_shared.wake_lock);
+}
+
+static void set_awakable(struct loop *loop, bool is_awakable)
+{
+    pthread_mutex_lock(&loop->_shared.wake_lock);
+    loop->_shared.is_awakable = is_awakable;
+    pthread_mutex_unlock(&loop->_shared.wake_lock);
 }
 
 static void wake(void *data)
@@ -267,14 +260,6 @@ static int make_upstream(struct loop *loop)
     return upstream_create(&config, &loop->upstream);
 }
 
-static void listen_on(struct loop *loop, int listener_fd)
-{
-    loop->_listener =
-        h2o_evloop_socket_create(loop->context.loop, listener_fd, H2O_SOCKET_FLAG_DONT_READ);
-    loop->_listener->data = loop;
-    h2o_socket_read_start(loop->_listener, on_accept);
-}
-
 int loop_init(struct loop *loop, unsigned index, const struct loop_config *config, int listener_fd)
 {
     memset(loop, 0, sizeof(*loop));
@@ -286,10 +271,8 @@ int loop_init(struct loop *loop, unsigned index, const struct loop_config *confi
         (void)close(listener_fd);
         return error;
     }
-    h2o_context_init(&loop->context, h2o_evloop_create(), config->globalconf);
-    h2o_multithread_register_receiver(loop->context.queue, &loop->_receiver, on_messages);
-    loop->_accept = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = config->globalconf->hosts};
-    listen_on(loop, listener_fd);
+    pthread_mutex_init(&loop->_shared.wake_lock, NULL);
+    loop->_listener_fd = listener_fd;
     return 0;
 }
 
@@ -297,17 +280,87 @@ void loop_fini(struct loop *loop)
 {
     CHECK(!loop->_has_thread);
     upstream_destroy(loop->upstream);
+    if (loop->_listener_fd >= 0) {
+        (void)close(loop->_listener_fd);
+    }
+    pthread_mutex_destroy(&loop->_shared.wake_lock);
+}
+
+/* --- The thread ---------------------------------------------------------------------------------
+ */
+
+static void open_loop(struct loop *loop)
+{
+    h2o_context_init(&loop->context, h2o_evloop_create(), loop->config->globalconf);
+    h2o_multithread_register_receiver(loop->context.queue, &loop->_receiver, on_messages);
+    loop->_accept =
+        (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = loop->config->globalconf->hosts};
+    loop->_listener =
+        h2o_evloop_socket_create(loop->context.loop, loop->_listener_fd, H2O_SOCKET_FLAG_DONT_READ);
+    loop->_listener_fd = -1;
+    loop->_listener->data = loop;
+    h2o_socket_read_start(loop->_listener, on_accept);
+    set_awakable(loop, true);
+}
+
+/*
+ * libh2o keeps a thread's free memory in lists that nobody can reach once the thread has ended. The
+ * buffers' list is public; a pool's chunk is plain malloc memory that a new pool takes first.
+ */
+static void release_thread_memory(void)
+{
+    h2o_mem_recycle_t *buffers = &h2o_socket_buffer_prototype.allocator;
+    while (buffers->cnt > 0) {
+        free(h2o_mem_alloc_recycle(buffers, 0));
+    }
+    for (int i = 0; i < RECYCLED_CHUNKS_MAX; i++) {
+        h2o_mem_pool_t pool;
+        h2o_mem_init_pool(&pool);
+        (void)h2o_mem_alloc_pool(&pool, 1);
+        free(pool.chunks);
+    }
+}
+
+static void close_loop(struct loop *loop)
+{
+    set_awakable(loop, false);
     if (loop->_listener != NULL) {
         h2o_socket_close(loop->_listener);
     }
     if (loop_connections(loop) > 0) {
         return;
     }
+    /* The timer of a drain that HTTP/2 connections would have needed. */
+    h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->_receiver);
     h2o_loop_t *evloop = loop->context.loop;
     (void)h2o_evloop_run(evloop, 0);
     h2o_context_dispose(&loop->context);
     h2o_evloop_destroy(evloop);
+    release_thread_memory();
+}
+
+static void *run(void *data)
+{
+    struct loop *loop = data;
+    int32_t wait = 0; /* what came before the thread ran is looked at first */
+
+    open_loop(loop);
+    while (loop->_phase != LOOP_STOP) {
+        loop->sends = 0;
+        /* An interrupted poll is as good as one without events. */
+        (void)h2o_evloop_run(loop->context.loop, wait);
+        loop->sends = 0;
+        upstream_tick(loop->upstream);
+        obey(loop);
+        if (loop->_accept_resumes_at_ns != 0) {
+            resume_accepting(loop, clock_monotonic_ns());
+        }
+        publish(loop);
+        wait = wait_ms(loop);
+    }
+    close_loop(loop);
+    return NULL;
 }
 
 int loop_start(struct loop *loop)

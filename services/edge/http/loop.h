@@ -1,6 +1,6 @@
 /*
- * One event loop and its thread: it accepts connections, runs libh2o, and after every round lets its
- * way upstream tick, which is when waiting orders leave and answers are written.
+ * One event loop and its thread: it accepts connections, runs libh2o, and after every round lets
+ * its way upstream tick, which is when waiting orders leave and answers are written.
  *
  * A loop obeys commands that only go forward:
  *
@@ -8,7 +8,11 @@
  *
  * DRAIN: answers say Connection: close, what the listener's queue holds is accepted, then the
  * listener is closed; idle connections are closed after a grace. CUT: whatever is unanswered is
- * answered now. STOP: the thread ends.
+ * answered now. STOP: the thread ends; with connections still open their memory is left to the end
+ * of the process.
+ *
+ * libh2o keeps its free lists by thread and reaches them from sockets and contexts, so everything
+ * of libh2o in a loop is made, used and disposed of on the loop's own thread.
  */
 #ifndef EDGE_HTTP_LOOP_H
 #define EDGE_HTTP_LOOP_H
@@ -66,6 +70,7 @@ struct loop {
     struct loop_counts counts;
 
     h2o_accept_ctx_t _accept;
+    int _listener_fd; /* until the thread makes a socket of it; -1 afterwards */
     h2o_socket_t *_listener;
     h2o_multithread_receiver_t _receiver;
     pthread_t _thread;
@@ -75,6 +80,8 @@ struct loop {
     int64_t _accept_resumes_at_ns; /* 0: accepting */
     /* Written by one side, read by the other. */
     struct {
+        pthread_mutex_t wake_lock; /* guards is_awakable */
+        bool is_awakable;          /* the thread has its queue */
         atomic_int command;
         atomic_int obeyed;
         atomic_size_t connections, requests, waiting, batch_calls, unary_calls;
@@ -89,10 +96,7 @@ struct loop {
 int loop_init(struct loop *loop, unsigned index, const struct loop_config *config,
               int listener_fd) MUST_CHECK;
 
-/*
- * After the thread has ended and the channel is destroyed. With connections still open their memory
- * is left to the end of the process.
- */
+/* After the thread has ended, if it was started, and the channel is destroyed. */
 void loop_fini(struct loop *loop);
 
 /* Starts the thread. Errors: -EAGAIN. */
@@ -115,7 +119,7 @@ size_t loop_batch_calls(const struct loop *loop);
 size_t loop_unary_calls(const struct loop *loop);
 struct loop_counts loop_counts(const struct loop *loop);
 
-/* Makes the loop go round soon; any thread. */
+/* Makes the loop go round soon; any thread, also before it runs and after it has ended. */
 void loop_wake(struct loop *loop);
 
 #endif
