@@ -95,15 +95,17 @@ void rpc_call_arm(struct rpc_call *call, struct rpc_served *served, grpc_server 
     forget_previous(call);
     call->served = served;
     MAGIC_INIT(call, RPC_CALL_MAGIC);
+    bool reads = served->method.kind != RPC_BIDI_STREAM;
+    grpc_byte_buffer **payload = reads ? &call->incoming : NULL;
+    void *tag = rpc_op_tag(&call->arrive_op);
     grpc_call_error error;
     if (served->core == NULL) {
         error = grpc_server_request_call(core, &call->core, &call->details, &call->metadata, queue,
-                                         queue, rpc_op_tag(&call->arrive_op));
+                                         queue, tag);
     } else {
-        bool reads = served->method.kind != RPC_BIDI_STREAM;
-        error = grpc_server_request_registered_call(
-            core, served->core, &call->core, &call->core_deadline, &call->metadata,
-            reads ? &call->incoming : NULL, queue, queue, rpc_op_tag(&call->arrive_op));
+        error = grpc_server_request_registered_call(core, served->core, &call->core,
+                                                    &call->core_deadline, &call->metadata, payload,
+                                                    queue, queue, tag);
     }
     CHECK(error == GRPC_CALL_OK);
 }
@@ -149,7 +151,9 @@ static void unref(struct rpc_call *call)
 static void start_batch(struct rpc_call *call, const grpc_op *ops, size_t count, struct rpc_op *op)
 {
     ref(call);
-    CHECK(grpc_call_start_batch(call->core, ops, count, rpc_op_tag(op), NULL) == GRPC_CALL_OK);
+    grpc_call *core = call->core;
+    void *tag = rpc_op_tag(op);
+    CHECK(grpc_call_start_batch(core, ops, count, tag, NULL) == GRPC_CALL_OK);
 }
 
 /* --- Arrival ---------------------------------------------------------------------------------- */

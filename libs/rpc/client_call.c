@@ -54,9 +54,9 @@ static void destroy_buffer(grpc_byte_buffer **buffer)
 static void start_batch(struct rpc_client_call *call, const grpc_op *ops, size_t count,
                         struct rpc_op *op)
 {
-    grpc_call_error error =
-        grpc_call_start_batch(call->_shared.core, ops, count, rpc_op_tag(op), NULL);
-    CHECK(error == GRPC_CALL_OK);
+    grpc_call *core = call->_shared.core;
+    void *tag = rpc_op_tag(op);
+    CHECK(grpc_call_start_batch(core, ops, count, tag, NULL) == GRPC_CALL_OK);
 }
 
 static grpc_op receive_message(struct rpc_client_call *call)
@@ -168,7 +168,9 @@ void rpc_channel_call(struct rpc_channel *channel, const struct rpc_request *req
         atomic_fetch_add(&call->refs, 1);
         *ret_call = call;
     }
-    bool closing = rpc_channel_enter(channel, call);
+    if (rpc_channel_enter(channel, call)) {
+        rpc_client_call_cancel(call); /* before it starts, so that it never leaves */
+    }
     if (!copy_metadata(call, request)) {
         call->own_failure = (struct rpc_status){.code = RPC_INVALID_ARGUMENT,
                                                 .message = "metadata that gRPC does not allow"};
@@ -177,9 +179,6 @@ void rpc_channel_call(struct rpc_channel *channel, const struct rpc_request *req
         start_stream(call, request->wait_for_ready);
     } else {
         start_unary(call, request->wait_for_ready);
-    }
-    if (closing) {
-        rpc_client_call_cancel(call);
     }
     rpc_client_call_unref(call);
 }

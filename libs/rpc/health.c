@@ -26,6 +26,8 @@ typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus serving_status;
 #define NOT_SERVING     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
 #define SERVICE_UNKNOWN GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN
 
+#define NEVER_SENT GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__UNKNOWN
+
 enum watch_state { WATCH_IDLE, WATCH_SENDING, WATCH_ENDED };
 
 struct watch {
@@ -200,7 +202,7 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message, voi
         *watch = (struct watch){.health = health,
                                 .call = call,
                                 .service = request->service,
-                                .last_sent = -1,
+                                .last_sent = NEVER_SENT,
                                 .state = WATCH_IDLE};
         pthread_mutex_lock(&health->_shared.lock);
         code = enter_locked(health, watch);

@@ -32,7 +32,10 @@ static inline void rpc_op_init(struct rpc_op *op, void (*on_complete)(struct rpc
 /* The object of type that holds op as its member. */
 #define RPC_OP_OWNER(op, type, member) ((type *)(void *)((char *)(op)-offsetof(type, member)))
 
-/* The tag of op; taken in the very expression that hands it to the core. */
+/*
+ * The tag of op. Taken last before it goes to the core: from here on the op may complete on another
+ * thread, so what this thread still reads or writes of the op's object is not ordered before it.
+ */
 void *rpc_op_tag(struct rpc_op *op);
 
 struct rpc_queue {

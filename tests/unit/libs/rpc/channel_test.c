@@ -1,0 +1,185 @@
+/* The channel's connection: it knows whether it is there, and comes back by itself. */
+#include "base/clock.h"
+#include "loopback.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct rpc_server *serve_at(int port)
+{
+    char address[32];
+    snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+    struct rpc_server_config config = loopback_server_config();
+    config.address = address;
+    struct rpc_server *server = NULL;
+    assert_int_equal(rpc_server_create(&config, &server), 0);
+    loopback_add(server, "Say", RPC_UNARY, loopback_echo, NULL);
+    int again = 0, error = -EADDRINUSE;
+    for (int i = 0; i < 100 && error != 0; i++) { /* TIME_WAIT is none, but be patient */
+        error = rpc_server_start(server, &again);
+        loopback_sleep_ms(error == 0 ? 0 : 20);
+    }
+    assert_int_equal(error, 0);
+    return server;
+}
+
+/* An edge refuses by this answer before it sends anything, so it must be right without a server. */
+static void channel_without_server_is_not_ready(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    int port = 0;
+    loopback_end(loopback_serve(&config, loopback_echo, NULL, &port));
+    struct rpc_channel *channel = loopback_connect(port);
+    int64_t deadline_ns = clock_deadline_in_ms(300);
+    assert_false(rpc_channel_wait_ready(channel, deadline_ns));
+    assert_true(clock_monotonic_ns() >= deadline_ns);
+    assert_false(rpc_channel_is_ready(channel));
+    rpc_channel_destroy(channel);
+    rpc_channel_destroy(NULL);
+}
+
+struct readiness {
+    atomic_int calls, ready;
+};
+
+static void on_ready(bool ready, void *data)
+{
+    struct readiness *readiness = data;
+    atomic_store(&readiness->ready, ready);
+    atomic_fetch_add(&readiness->calls, 1);
+}
+
+/* A watcher is told how things are, then each change once. */
+static void channel_watcher_hears_the_start_and_each_change(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    int port = 0;
+    struct rpc_server *server = loopback_serve(&config, loopback_echo, NULL, &port);
+    struct rpc_channel *channel = loopback_connect(port);
+    struct readiness readiness = {0};
+    assert_true(rpc_channel_wait_ready(channel, clock_deadline_in_ms(LOOPBACK_WAIT_MS)));
+    rpc_channel_on_ready(channel, on_ready, &readiness);
+    WAIT_UNTIL(atomic_load(&readiness.calls) == 1);
+    assert_int_equal(atomic_load(&readiness.ready), 1);
+    loopback_end(server);
+    WAIT_UNTIL(atomic_load(&readiness.calls) == 2);
+    assert_int_equal(atomic_load(&readiness.ready), 0);
+    server = serve_at(port);
+    WAIT_UNTIL(atomic_load(&readiness.calls) == 3);
+    assert_int_equal(atomic_load(&readiness.ready), 1);
+    rpc_channel_destroy(channel);
+    loopback_end(server);
+    assert_int_equal(atomic_load(&readiness.calls), 3);
+}
+
+/* The default back-off grows to minutes; ours is at most half a second, so a restart is short. */
+static void channel_comes_back_within_a_second_of_its_server(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    int port = 0;
+    struct rpc_server *server = loopback_serve(&config, loopback_echo, NULL, &port);
+    struct rpc_channel *channel = loopback_connect(port);
+    assert_true(rpc_channel_wait_ready(channel, clock_deadline_in_ms(LOOPBACK_WAIT_MS)));
+    for (int64_t away_ms = 50; away_ms <= 3200; away_ms *= 8) {
+        loopback_end(server);
+        WAIT_UNTIL(!rpc_channel_is_ready(channel));
+        loopback_sleep_ms(away_ms);
+        server = serve_at(port);
+        int64_t start_ns = clock_monotonic_ns();
+        assert_true(rpc_channel_wait_ready(channel, clock_deadline_in_ms(LOOPBACK_WAIT_MS)));
+        int64_t took_ms = (clock_monotonic_ns() - start_ns) / CLOCK_NS_PER_MS;
+        print_message("away for %d ms, back after %d ms\n", (int)away_ms, (int)took_ms);
+        assert_true(took_ms < 1000);
+        struct rpc_reply *reply = loopback_say(channel, "back");
+        assert_int_equal(reply->status.code, RPC_OK);
+        rpc_reply_free(reply);
+    }
+    rpc_channel_destroy(channel);
+    loopback_end(server);
+}
+
+struct again {
+    struct rpc_channel *channel;
+    Echo__V1__Note note;
+    struct awaited second;
+    atomic_uint first_done;
+};
+
+static void call_again(struct rpc_reply *reply, void *data)
+{
+    struct again *again = data;
+    rpc_reply_free(reply);
+    atomic_fetch_add(&again->first_done, 1);
+    struct rpc_request request = loopback_request(&again->note.base, &again->second);
+    rpc_channel_call(again->channel, &request, NULL);
+}
+
+/* Whoever destroys a channel may free what its calls point at; a retry in on_done ends as well. */
+static void channel_destroyed_with_calls_in_flight_completes_them_first(void **state)
+{
+    (void)state;
+    struct holder holder;
+    holder_init(&holder);
+    struct rpc_server_config config = loopback_server_config();
+    int port = 0;
+    struct rpc_server *server = loopback_serve(&config, holder_hold, &holder, &port);
+    struct again again = {.channel = loopback_connect(port)};
+    echo__v1__note__init(&again.note);
+    awaited_init(&again.second);
+    struct rpc_request request = loopback_request(&again.note.base, NULL);
+    request.on_done = call_again;
+    request.data = &again;
+    rpc_channel_call(again.channel, &request, NULL);
+    struct rpc_call *call = holder_take(&holder);
+    rpc_channel_destroy(again.channel);
+    assert_int_equal(atomic_load(&again.first_done), 1);
+    assert_int_equal(again.second.done_count, 1);
+    assert_int_equal(again.second.reply->status.code, RPC_CANCELLED);
+    awaited_fini(&again.second);
+    WAIT_UNTIL(rpc_call_is_cancelled(call));
+    rpc_call_finish(call, &again.note.base);
+    assert_int_equal(loopback_end(server), 0);
+    holder_fini(&holder);
+}
+
+/* A listener that accepts and never speaks is no server, and must not hold up a destroy. */
+static void channel_to_a_silent_listener_is_not_ready(void **state)
+{
+    (void)state;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(address);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    struct rpc_channel *channel = loopback_connect(ntohs(address.sin_port));
+    assert_false(rpc_channel_wait_ready(channel, clock_deadline_in_ms(300)));
+    int64_t start_ns = clock_monotonic_ns();
+    rpc_channel_destroy(channel);
+    assert_true(clock_monotonic_ns() - start_ns < 5 * CLOCK_NS_PER_SECOND);
+    close(listener);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(channel_without_server_is_not_ready),
+        cmocka_unit_test(channel_watcher_hears_the_start_and_each_change),
+        cmocka_unit_test(channel_comes_back_within_a_second_of_its_server),
+        cmocka_unit_test(channel_destroyed_with_calls_in_flight_completes_them_first),
+        cmocka_unit_test(channel_to_a_silent_listener_is_not_ready),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

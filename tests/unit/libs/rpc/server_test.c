@@ -1,0 +1,483 @@
+/* The server on a real connection: what it answers, what it refuses by itself, how it stops. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "loopback.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct ends {
+    struct holder holder;
+    struct rpc_server *server;
+    struct rpc_channel *channel;
+    int port;
+};
+
+static void open_ends(struct ends *ends, const struct rpc_server_config *config,
+                      rpc_handler_fn handle)
+{
+    holder_init(&ends->holder);
+    ends->server = loopback_serve(config, handle, &ends->holder, &ends->port);
+    ends->channel = loopback_connect(ends->port);
+}
+
+static void close_ends(struct ends *ends)
+{
+    rpc_channel_destroy(ends->channel);
+    assert_int_equal(loopback_end(ends->server), 0);
+    holder_fini(&ends->holder);
+}
+
+/* Sends message to a method and waits; the caller frees the reply. */
+static struct rpc_reply *send_to(struct rpc_channel *channel, const char *full_method,
+                                 const ProtobufCMessage *message)
+{
+    struct awaited awaited;
+    awaited_init(&awaited);
+    struct rpc_request request = loopback_request(message, &awaited);
+    request.full_method = full_method;
+    rpc_channel_call(channel, &request, NULL);
+    awaited_end(&awaited);
+    struct rpc_reply *reply = awaited.reply;
+    awaited.reply = NULL;
+    awaited_fini(&awaited);
+    return reply;
+}
+
+static void assert_refused(struct rpc_reply *reply, enum rpc_code code, const char *reason)
+{
+    assert_int_equal(reply->status.code, code);
+    assert_non_null(reply->status.reason);
+    assert_string_equal(reply->status.reason, reason);
+    assert_string_equal(reply->status.domain, "echo.example");
+    assert_null(reply->message);
+    rpc_reply_free(reply);
+}
+
+/* The whole point: a message goes there and comes back whole. */
+static void server_unary_call_is_answered(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, loopback_echo);
+    struct rpc_reply *reply = loopback_say(ends.channel, "gr\xc3\xbc\xc3\x9f dich");
+    assert_int_equal(reply->status.code, RPC_OK);
+    const void *note = reply->message;
+    assert_string_equal(((const Echo__V1__Note *)note)->text, "gr\xc3\xbc\xc3\x9f dich");
+    rpc_reply_free(reply);
+    close_ends(&ends);
+}
+
+/* A caller of what does not exist must hear so at once, not wait for its deadline. */
+static void server_unknown_method_is_unimplemented_at_once(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, loopback_echo);
+    assert_true(rpc_channel_wait_ready(ends.channel, clock_deadline_in_ms(LOOPBACK_WAIT_MS)));
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    int64_t start_ns = clock_monotonic_ns();
+    assert_refused(send_to(ends.channel, "/echo.v1.Echo/Forget", &note.base), RPC_UNIMPLEMENTED,
+                   "UNIMPLEMENTED");
+    assert_refused(send_to(ends.channel, "/echo.v1.Silence/Say", &note.base), RPC_UNIMPLEMENTED,
+                   "UNIMPLEMENTED");
+    assert_true(clock_monotonic_ns() - start_ns < LOOPBACK_WAIT_MS / 2 * CLOCK_NS_PER_MS);
+    close_ends(&ends);
+}
+
+/* Bytes that are no message are the caller's fault, and never reach a handler. */
+static void server_malformed_message_is_invalid_argument(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, holder_hold);
+    uint8_t cut_short[] = {0x0a, 0x7f, 'x'};
+    Echo__V1__RawNote raw = ECHO__V1__RAW_NOTE__INIT;
+    raw.inner.data = cut_short;
+    raw.inner.len = sizeof(cut_short);
+    assert_refused(send_to(ends.channel, SAY, &raw.base), RPC_INVALID_ARGUMENT, "MALFORMED");
+    Echo__V1__WrongNote wrong = ECHO__V1__WRONG_NOTE__INIT;
+    wrong.text = 7;
+    assert_refused(send_to(ends.channel, SAY, &wrong.base), RPC_INVALID_ARGUMENT, "MALFORMED");
+    close_ends(&ends);
+}
+
+/* protobuf-c would pass on what is not UTF-8, and would cut a string at U+0000. */
+static void server_text_that_is_no_c_string_in_utf8_is_invalid_argument(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, holder_hold);
+    uint8_t overlong[] = {0xc0, 0xaf};
+    uint8_t with_nul[] = {'a', 0, 'b'};
+    Echo__V1__RawNote raw = ECHO__V1__RAW_NOTE__INIT;
+    raw.text = (ProtobufCBinaryData){.len = sizeof(overlong), .data = overlong};
+    assert_refused(send_to(ends.channel, SAY, &raw.base), RPC_INVALID_ARGUMENT, "MALFORMED");
+    raw.text = (ProtobufCBinaryData){.len = sizeof(with_nul), .data = with_nul};
+    assert_refused(send_to(ends.channel, SAY, &raw.base), RPC_INVALID_ARGUMENT, "MALFORMED");
+    close_ends(&ends);
+}
+
+/* The bytes of depth notes, one in the other; the caller frees them. */
+static ProtobufCBinaryData nested(unsigned depth)
+{
+    enum { LEVEL_BYTES_MAX = 5 };
+    size_t capacity = (size_t)depth * LEVEL_BYTES_MAX, length = 0;
+    uint8_t *bytes = malloc(capacity);
+    assert_non_null(bytes);
+    for (unsigned i = 0; i < depth; i++) { /* from the innermost outwards, at the buffer's end */
+        uint8_t head[LEVEL_BYTES_MAX] = {0x22};
+        size_t head_length = 1;
+        for (size_t rest = length;; rest >>= 7) {
+            head[head_length++] = (uint8_t)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+            if (rest <= 0x7f) {
+                break;
+            }
+        }
+        length += head_length;
+        memcpy(bytes + capacity - length, head, head_length);
+    }
+    memmove(bytes, bytes + capacity - length, length);
+    return (ProtobufCBinaryData){.len = length, .data = bytes};
+}
+
+/* protobuf-c recurses once a level: this one would take more than the thread's stack. */
+static void server_hostile_nesting_is_invalid_argument(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, holder_hold);
+    Echo__V1__RawNote raw = ECHO__V1__RAW_NOTE__INIT;
+    raw.inner = nested(15000);
+    assert_refused(send_to(ends.channel, SAY, &raw.base), RPC_INVALID_ARGUMENT, "MALFORMED");
+    free(raw.inner.data);
+    close_ends(&ends);
+}
+
+/* Few bytes on the wire can be many in memory; the arena is the bound, and the server lives on. */
+static void server_message_over_the_arena_is_resource_exhausted(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, loopback_echo);
+    static char *empty[20000];
+    for (size_t i = 0; i < COUNT_OF(empty); i++) {
+        empty[i] = (char *)(uintptr_t) "";
+    }
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    note.lines = empty;
+    note.n_lines = COUNT_OF(empty);
+    assert_refused(send_to(ends.channel, SAY, &note.base), RPC_RESOURCE_EXHAUSTED, "OVERLOADED");
+    struct rpc_reply *reply = loopback_say(ends.channel, "still there");
+    assert_int_equal(reply->status.code, RPC_OK);
+    rpc_reply_free(reply);
+    close_ends(&ends);
+}
+
+/* A message over the bound is refused by the core before it is held in memory. */
+static void server_message_over_its_bound_is_resource_exhausted(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, holder_hold);
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    note.blob.len = config.message_bytes_max + 1;
+    note.blob.data = calloc(1, note.blob.len);
+    assert_non_null(note.blob.data);
+    struct rpc_reply *reply = send_to(ends.channel, SAY, &note.base);
+    assert_int_equal(reply->status.code, RPC_RESOURCE_EXHAUSTED);
+    rpc_reply_free(reply);
+    free(note.blob.data);
+    close_ends(&ends);
+}
+
+/* --- Admission, metadata, observation --------------------------------------------------------- */
+
+struct door {
+    atomic_uint observed, observed_ok, observed_unknown;
+    char last_token[64];
+};
+
+static bool admit_by_token(struct rpc_call *call, struct rpc_status *ret_refusal, void *data)
+{
+    struct door *door = data;
+    size_t length = 0;
+    const char *token = rpc_call_metadata(call, "x-token", &length);
+    if (token == NULL || length >= sizeof(door->last_token)) {
+        *ret_refusal = (struct rpc_status){.code = RPC_UNAUTHENTICATED,
+                                           .message = "no token for the method",
+                                           .reason = "UNAUTHENTICATED"};
+        return false;
+    }
+    memcpy(door->last_token, token, length);
+    door->last_token[length] = '\0';
+    return true;
+}
+
+static void observe(const char *full_method, enum rpc_code code, int64_t duration_ns, void *data)
+{
+    struct door *door = data;
+    atomic_fetch_add(&door->observed, 1);
+    atomic_fetch_add(&door->observed_ok, code == RPC_OK && duration_ns >= 0);
+    atomic_fetch_add(&door->observed_unknown, strcmp(full_method, RPC_METHOD_UNKNOWN) == 0);
+}
+
+/* Who may call is decided before the message costs anything, on what the metadata says. */
+static void server_admission_sees_the_metadata_and_refuses(void **state)
+{
+    (void)state;
+    struct door door = {0};
+    struct rpc_server_config config = loopback_server_config();
+    config.admit = admit_by_token;
+    config.observe = observe;
+    config.data = &door;
+    struct ends ends;
+    open_ends(&ends, &config, loopback_echo);
+    assert_refused(loopback_say(ends.channel, "x"), RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
+
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    struct awaited awaited;
+    awaited_init(&awaited);
+    struct rpc_metadata token = {.key = "x-token", .value = "let me in", .value_length = 9};
+    struct rpc_request request = loopback_request(&note.base, &awaited);
+    request.metadata = &token;
+    request.metadata_count = 1;
+    rpc_channel_call(ends.channel, &request, NULL);
+    assert_int_equal(awaited_end(&awaited)->status.code, RPC_OK);
+    awaited_fini(&awaited);
+    assert_refused(send_to(ends.channel, "/no.such/Method", &note.base), RPC_UNIMPLEMENTED,
+                   "UNIMPLEMENTED");
+    close_ends(&ends);
+    assert_string_equal(door.last_token, "let me in");
+    assert_int_equal(atomic_load(&door.observed), 3);
+    assert_int_equal(atomic_load(&door.observed_ok), 1);
+    assert_int_equal(atomic_load(&door.observed_unknown), 1);
+}
+
+/* --- Overload --------------------------------------------------------------------------------- */
+
+/* The core would queue calls without a bound; ours says no, when to come back, and goes on. */
+static void server_calls_over_the_bound_are_refused_with_a_delay(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    config.calls_max = 2;
+    struct ends ends;
+    open_ends(&ends, &config, holder_hold);
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    struct awaited held[2];
+    struct rpc_call *calls[2];
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+        awaited_init(&held[i]);
+        struct rpc_request request = loopback_request(&note.base, &held[i]);
+        rpc_channel_call(ends.channel, &request, NULL);
+        calls[i] = holder_take(&ends.holder);
+    }
+    assert_int_equal(rpc_server_calls_in_flight(ends.server), 2);
+    for (int i = 0; i < 100; i++) { /* more than there are slots: each is armed anew */
+        struct rpc_reply *reply = loopback_say(ends.channel, "one too many");
+        assert_int_equal(reply->status.retry_after_ms, RPC_OVERLOAD_RETRY_MS);
+        assert_refused(reply, RPC_RESOURCE_EXHAUSTED, "OVERLOADED");
+    }
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+        rpc_call_finish(calls[i], &note.base);
+        assert_int_equal(awaited_end(&held[i])->status.code, RPC_OK);
+        awaited_fini(&held[i]);
+    }
+    assert_int_equal(rpc_server_calls_in_flight(ends.server), 0);
+    close_ends(&ends);
+}
+
+/* A full server that fails its health checks would be taken out just when it is needed. */
+static void server_reserved_method_is_served_when_full(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    config.calls_max = 1;
+    struct ends ends;
+    holder_init(&ends.holder);
+    assert_int_equal(rpc_server_create(&config, &ends.server), 0);
+    loopback_add(ends.server, "Say", RPC_UNARY, holder_hold, &ends.holder);
+    struct rpc_method reserved = {.service = &echo__v1__echo__descriptor,
+                                  .name = "Forget",
+                                  .handle = loopback_echo,
+                                  .reserved = true};
+    assert_int_equal(rpc_server_add(ends.server, &reserved), 0);
+    assert_int_equal(rpc_server_start(ends.server, &ends.port), 0);
+    ends.channel = loopback_connect(ends.port);
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    struct awaited held;
+    awaited_init(&held);
+    struct rpc_request request = loopback_request(&note.base, &held);
+    rpc_channel_call(ends.channel, &request, NULL);
+    struct rpc_call *call = holder_take(&ends.holder);
+    struct rpc_reply *reply = send_to(ends.channel, "/echo.v1.Echo/Forget", &note.base);
+    assert_int_equal(reply->status.code, RPC_OK);
+    rpc_reply_free(reply);
+    rpc_call_finish(call, &note.base);
+    awaited_end(&held);
+    awaited_fini(&held);
+    close_ends(&ends);
+}
+
+/* --- Start and stop --------------------------------------------------------------------------- */
+
+/* A wrong name is found at start-up, not by the first caller. */
+static void server_add_of_what_is_not_there_or_twice_is_an_error(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct rpc_server *server = NULL;
+    assert_int_equal(rpc_server_create(&config, &server), 0);
+    struct rpc_method method = {
+        .service = &echo__v1__echo__descriptor, .name = "Shout", .handle = loopback_echo};
+    assert_int_equal(rpc_server_add(server, &method), -ENOENT);
+    method.name = "Say";
+    assert_int_equal(rpc_server_add(server, &method), 0);
+    assert_int_equal(rpc_server_add(server, &method), -EEXIST);
+    rpc_server_destroy(server);
+    rpc_server_destroy(NULL);
+}
+
+/* Two processes that share a port would each get some of the calls. */
+static void server_taken_port_is_refused_and_start_may_be_tried_again(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    int port = 0, unused = 0;
+    struct rpc_server *first = loopback_serve(&config, loopback_echo, NULL, &port);
+    char address[32];
+    snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+    config.address = address;
+    struct rpc_server *second = NULL;
+    assert_int_equal(rpc_server_create(&config, &second), 0);
+    loopback_add(second, "Say", RPC_UNARY, loopback_echo, NULL);
+    assert_int_equal(rpc_server_start(second, &unused), -EADDRINUSE);
+    assert_int_equal(rpc_server_start(second, &unused), -EADDRINUSE);
+    loopback_end(first);
+    assert_int_equal(rpc_server_start(second, &unused), 0);
+    assert_int_equal(unused, port);
+    loopback_end(second);
+}
+
+struct stopping {
+    struct rpc_server *server;
+    int64_t deadline_ns;
+    atomic_bool returned;
+    unsigned cancelled;
+};
+
+static void *stop_in_thread(void *data)
+{
+    struct stopping *stopping = data;
+    stopping->cancelled = rpc_server_stop(stopping->server, stopping->deadline_ns);
+    atomic_store(&stopping->returned, true);
+    return NULL;
+}
+
+/* Holds one call, stops with a deadline, and finishes late_ms later. */
+static void stop_while_held(int64_t grace_ms, int64_t late_ms, unsigned expected_cancelled,
+                            enum rpc_code expected_code)
+{
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, holder_hold);
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    struct awaited awaited;
+    awaited_init(&awaited);
+    struct rpc_request request = loopback_request(&note.base, &awaited);
+    rpc_channel_call(ends.channel, &request, NULL);
+    struct rpc_call *call = holder_take(&ends.holder);
+    struct stopping stopping = {.server = ends.server,
+                                .deadline_ns = clock_deadline_in_ms(grace_ms)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, stop_in_thread, &stopping), 0);
+    loopback_sleep_ms(late_ms);
+    assert_false(atomic_load(&stopping.returned));
+    assert_int_equal(rpc_call_is_cancelled(call), expected_cancelled > 0);
+    rpc_call_finish(call, &note.base);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(stopping.cancelled, expected_cancelled);
+    assert_int_equal(awaited_end(&awaited)->status.code, expected_code);
+    awaited_fini(&awaited);
+    rpc_channel_destroy(ends.channel);
+    rpc_server_destroy(ends.server);
+    holder_fini(&ends.holder);
+}
+
+/* Work that was accepted is worth its reply: a stop waits for it. */
+static void server_stop_lets_calls_finish_before_the_deadline(void **state)
+{
+    (void)state;
+    stop_while_held(LOOPBACK_WAIT_MS, 100, 0, RPC_OK);
+}
+
+/* After the deadline the caller hears the end, but the holder's pointer stays good until it lets
+ * go. */
+static void server_stop_after_the_deadline_cancels_and_waits_for_the_holder(void **state)
+{
+    (void)state;
+    stop_while_held(50, 500, 1, RPC_UNAVAILABLE);
+}
+
+/* A stop under full load: whatever was started is answered or cancelled, and nothing is lost. */
+static void server_stop_under_load_completes_every_call(void **state)
+{
+    (void)state;
+    enum { CALLS = 200 };
+    static struct awaited awaited[CALLS];
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, loopback_echo);
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    for (size_t i = 0; i < CALLS; i++) {
+        awaited_init(&awaited[i]);
+        struct rpc_request request = loopback_request(&note.base, &awaited[i]);
+        request.wait_for_ready = i < CALLS / 2;
+        request.deadline_ns = clock_deadline_in_ms(2000);
+        rpc_channel_call(ends.channel, &request, NULL);
+    }
+    assert_int_equal(loopback_end(ends.server), 0);
+    for (size_t i = 0; i < CALLS; i++) {
+        awaited_end(&awaited[i]);
+        awaited_fini(&awaited[i]);
+    }
+    rpc_channel_destroy(ends.channel);
+    holder_fini(&ends.holder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(server_unary_call_is_answered),
+        cmocka_unit_test(server_unknown_method_is_unimplemented_at_once),
+        cmocka_unit_test(server_malformed_message_is_invalid_argument),
+        cmocka_unit_test(server_text_that_is_no_c_string_in_utf8_is_invalid_argument),
+        cmocka_unit_test(server_hostile_nesting_is_invalid_argument),
+        cmocka_unit_test(server_message_over_the_arena_is_resource_exhausted),
+        cmocka_unit_test(server_message_over_its_bound_is_resource_exhausted),
+        cmocka_unit_test(server_admission_sees_the_metadata_and_refuses),
+        cmocka_unit_test(server_calls_over_the_bound_are_refused_with_a_delay),
+        cmocka_unit_test(server_reserved_method_is_served_when_full),
+        cmocka_unit_test(server_add_of_what_is_not_there_or_twice_is_an_error),
+        cmocka_unit_test(server_taken_port_is_refused_and_start_may_be_tried_again),
+        cmocka_unit_test(server_stop_lets_calls_finish_before_the_deadline),
+        cmocka_unit_test(server_stop_after_the_deadline_cancels_and_waits_for_the_holder),
+        cmocka_unit_test(server_stop_under_load_completes_every_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
