@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Holds what yajl needs for a text whose escaped strings are shorter than 2 KiB. */
-#define INLINE_BYTES 4096
+/* Holds what yajl needs for a text whose escaped strings are shorter than 2 KiB, two buffers of
+   that size included; what is not needed is not touched. */
+#define INLINE_BYTES 8192
 
 /* In front of each allocation: its size, for realloc. Keeps what follows aligned. */
 struct header {

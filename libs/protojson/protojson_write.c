@@ -28,6 +28,12 @@ struct writer {
 static void write_message(struct writer *writer, const struct protojson_message *type,
                           const ProtobufCMessage *message, size_t depth);
 
+/* Whether the text can still become what was asked for. */
+static bool can_go_on(const struct writer *writer)
+{
+    return !writer->invalid && !writer->output->overflowed;
+}
+
 static void append_char(struct protojson_output *output, char c)
 {
     protojson_append(output, &c, 1);
@@ -221,7 +227,7 @@ static void write_list(struct writer *writer, const struct protojson_field *fiel
     size_t size = field_slot_size(field->descriptor->type);
     const char *elements = *(char **)field_slot_at(message, field->descriptor->offset);
     append_char(writer->output, '[');
-    for (size_t i = 0; i < count && !writer->output->overflowed; i++) {
+    for (size_t i = 0; i < count && can_go_on(writer); i++) {
         if (i > 0) {
             append_char(writer->output, ',');
         }
@@ -235,7 +241,7 @@ static void write_object(struct writer *writer, const struct protojson_message *
 {
     bool first = true;
     append_char(writer->output, '{');
-    for (unsigned i = 0; i < type->descriptor->n_fields && !writer->output->overflowed; i++) {
+    for (unsigned i = 0; i < type->descriptor->n_fields && can_go_on(writer); i++) {
         const struct protojson_field *field = &type->fields[i];
         if (!field_slot_is_present(message, field->descriptor)) {
             continue;

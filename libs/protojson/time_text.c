@@ -146,8 +146,7 @@ bool time_text_parse_duration(const char *text, size_t length, int64_t *ret_seco
     }
     int32_t nanos = take_fraction(&cursor);
     expect_char(&cursor, 's');
-    if (!cursor.ok || cursor.at != cursor.end || seconds > TIME_TEXT_DURATION_SECONDS_MAX ||
-        (seconds == TIME_TEXT_DURATION_SECONDS_MAX && nanos > 0)) {
+    if (!cursor.ok || cursor.at != cursor.end || seconds > TIME_TEXT_DURATION_SECONDS_MAX) {
         return false;
     }
     *ret_seconds = negative ? -seconds : seconds;
@@ -232,9 +231,6 @@ size_t time_text_format_duration(int64_t seconds, int32_t nanos, char ret_text[T
         return 0;
     }
     int64_t whole = negative ? -seconds : seconds;
-    if (whole == TIME_TEXT_DURATION_SECONDS_MAX && nanos != 0) {
-        return 0;
-    }
     int digits = 1;
     for (int64_t rest = whole / 10; rest > 0; rest /= 10) {
         digits++;

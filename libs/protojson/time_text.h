@@ -15,7 +15,7 @@
 /* 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, in seconds since 1970. */
 #define TIME_TEXT_TIMESTAMP_SECONDS_MIN INT64_C(-62135596800)
 #define TIME_TEXT_TIMESTAMP_SECONDS_MAX INT64_C(253402300799)
-/* Ten thousand years, either way. */
+/* Ten thousand years, either way; up to 999,999,999 nanoseconds may come on top. */
 #define TIME_TEXT_DURATION_SECONDS_MAX INT64_C(315576000000)
 
 /* The longest: "9999-12-31T23:59:59.999999999Z". */
