@@ -11,7 +11,7 @@
 #define EDGE_ORDERS_PER_CALL_MAX 512
 /* Batch calls of one sale in flight, per loop: below the loop's total, so that a stuck sale cannot
  * stop the others. */
-#define EDGE_CALLS_PER_SALE_MAX 2
+#define EDGE_CALLS_PER_SALE_MAX       2
 #define EDGE_BATCH_CALLS_PER_LOOP_MAX 32
 /* Orders that wait for a call or for their next attempt, per loop. */
 #define EDGE_WAITING_ORDERS_PER_LOOP_MAX 8192
@@ -56,16 +56,16 @@
 
 /* --- Memory --------------------------------------------------------------------------------- */
 
-#define EDGE_LOOPS_MAX 64
+#define EDGE_LOOPS_MAX      64
 #define EDGE_BODY_BYTES_MAX (1024 * 1024)
 /* A body this much longer than allowed is still read, so that its sender surely gets the 413
  * rather than a reset; one that is longer yet is refused from its head. */
 #define EDGE_BODY_SLACK_BYTES (48 * 1024)
 /* What one request may take from its pool for its message. */
-#define EDGE_MESSAGE_BYTES_MAX (16 * EDGE_BODY_BYTES_MAX)
+#define EDGE_MESSAGE_BYTES_MAX    (16 * EDGE_BODY_BYTES_MAX)
 #define EDGE_REPLY_JSON_BYTES_MAX (8 * 1024 * 1024)
 /* A reply of the orders service as it travels, and unpacked. */
-#define EDGE_REPLY_BYTES_MAX (4 * 1024 * 1024)
+#define EDGE_REPLY_BYTES_MAX       (4 * 1024 * 1024)
 #define EDGE_REPLY_ARENA_BYTES_MAX (32 * 1024 * 1024)
 /* The details of a reply's errors, unpacked; a batch of the longest errors fits. */
 #define EDGE_STATUS_ARENA_BYTES_MAX (16 * 1024 * 1024)

@@ -383,10 +383,11 @@ static void log_account(const struct service *service)
     uint64_t answered = counts.answered - service->counts_before_drain.answered;
     uint64_t refused = counts.refused_draining;
     uint64_t cancelled = counts.cancelled;
-    log_event(LOG_INFO, "drained", LOG_UINT("finished", answered - refused - cancelled),
-              LOG_UINT("refused", refused), LOG_UINT("cancelled", cancelled),
-              LOG_UINT("connections_cut", server_connections(service->server)),
-              LOG_INT("took_ms", (clock_monotonic_ns() - service->drain_began_ns) / CLOCK_NS_PER_MS));
+    log_event(
+        LOG_INFO, "drained", LOG_UINT("finished", answered - refused - cancelled),
+        LOG_UINT("refused", refused), LOG_UINT("cancelled", cancelled),
+        LOG_UINT("connections_cut", server_connections(service->server)),
+        LOG_INT("took_ms", (clock_monotonic_ns() - service->drain_began_ns) / CLOCK_NS_PER_MS));
 }
 
 void service_destroy(struct service *service)

@@ -1,10 +1,10 @@
 /*
- * stampede-edge put together: the channel to the orders service, the HTTP server with its loops, the
- * ops listener, metrics and limits.
+ * stampede-edge put together: the channel to the orders service, the HTTP server with its loops,
+ * the ops listener, metrics and limits.
  *
- * Threads: one per loop, one of the channel (replies), one of the ops listener, those of the C core,
- * and the one that calls this. The edge holds nothing that must not be lost: it may be killed at any
- * moment.
+ * Threads: one per loop, one of the channel (replies), one of the ops listener, those of the C
+ * core, and the one that calls this. The edge holds nothing that must not be lost: it may be killed
+ * at any moment.
  */
 #ifndef EDGE_SERVICE_H
 #define EDGE_SERVICE_H
@@ -29,8 +29,8 @@ int service_start(const struct settings *settings, struct service **ret) MUST_CH
 /*
  * Stops serving, without losing a request: not ready, a pause, no new connections, then what is
  * unanswered is waited for, and at last answered as it stands. wait sleeps for wait_ms at most and
- * tells whether to give up at once. True when the drain came to its end, false when it was given up.
- * Once.
+ * tells whether to give up at once. True when the drain came to its end, false when it was given
+ * up. Once.
  */
 bool service_drain(struct service *service, service_hurry_fn wait, void *data);
 

@@ -29,8 +29,7 @@ static const struct config_setting table[] = {
     CONFIG_DURATION_MS(struct settings, drain_timeout_ms, "EDGE_DRAIN_TIMEOUT_MS", "15000", 0,
                        DRAIN_MS_MAX,
                        "How long a drain lets requests finish before it answers what is left."),
-    CONFIG_DURATION_MS(struct settings, drain_pause_ms, "EDGE_DRAIN_PAUSE_MS", "0", 0,
-                       DRAIN_MS_MAX,
+    CONFIG_DURATION_MS(struct settings, drain_pause_ms, "EDGE_DRAIN_PAUSE_MS", "0", 0, DRAIN_MS_MAX,
                        "How long a drain goes on serving after /readyz has said that it stops, so "
                        "that balancers notice."),
     CONFIG_BOOL(struct settings, speaks_http2, "EDGE_HTTP2", "off",

@@ -28,9 +28,9 @@
 #define RESPONSE_HEADERS_MAX 10
 
 enum exchange_state {
-    EXCHANGE_READING,  /* inside on_req */
-    EXCHANGE_PLACING,  /* upstream, as a placement */
-    EXCHANGE_CALLING,  /* upstream, as a call */
+    EXCHANGE_READING, /* inside on_req */
+    EXCHANGE_PLACING, /* upstream, as a placement */
+    EXCHANGE_CALLING, /* upstream, as a call */
     EXCHANGE_ANSWERED,
 };
 
@@ -71,7 +71,7 @@ struct response {
     struct slice location;
     struct slice etag;
     bool is_replayed;
-    const char *allow; /* NULL for none */
+    const char *allow;     /* NULL for none */
     int64_t retry_after_s; /* 0 for none */
 };
 
@@ -241,8 +241,7 @@ static struct response response_of(const struct problem *problem, struct slice b
 static void answer_problem(struct exchange *exchange, const struct problem *problem,
                            const char *allow)
 {
-    const struct contract_method *method =
-        exchange->route == NULL ? NULL : exchange->route->method;
+    const struct contract_method *method = exchange->route == NULL ? NULL : exchange->route->method;
     struct response response =
         response_of(problem, document_of(problem, method, exchange->path, exchange->request_id,
                                          &exchange->req->pool));
@@ -276,16 +275,14 @@ static bool is_read(const struct exchange *exchange)
 static void answer_unshowable(struct exchange *exchange, int error)
 {
     static struct log_limit limit = LOG_LIMIT_EVERY_MS(INTERNAL_LOG_INTERVAL_MS);
-    log_event_limited(&limit, LOG_ERROR, "reply_cannot_be_written",
-                      LOG_STR("request_id", exchange->request_id),
-                      LOG_STR("method", exchange->route->method->full_name),
-                      LOG_INT("error", error));
+    log_event_limited(
+        &limit, LOG_ERROR, "reply_cannot_be_written", LOG_STR("request_id", exchange->request_id),
+        LOG_STR("method", exchange->route->method->full_name), LOG_INT("error", error));
     if (is_read(exchange)) {
         answer_reason(exchange, STAMPEDE__API__V1__REASON__INTERNAL,
                       "The reply of the orders service cannot be written as JSON.");
     } else {
-        answer_reason(exchange, STAMPEDE__API__V1__REASON__OUTCOME_UNKNOWN,
-                      attempt_why_unknown);
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__OUTCOME_UNKNOWN, attempt_why_unknown);
     }
 }
 
@@ -409,8 +406,7 @@ static void start_call(struct exchange *exchange, const ProtobufCMessage *messag
 
 void exchange_cut_all(struct loop *loop)
 {
-    LIST_FOREACH_SAFE(&loop->exchanges, link, following)
-    {
+    LIST_FOREACH_SAFE (&loop->exchanges, link, following) {
         struct exchange *exchange = LIST_OBJECT(link, struct exchange, link);
         MAGIC_CHECK(exchange, MAGIC_EXCHANGE);
         struct upstream_answer answer;

@@ -100,7 +100,8 @@ struct framing_fault framing_check(const char *bytes, size_t length)
     if (!take_line(&rest, &line)) {
         return fault("", line_end);
     }
-    counts.is_http_1_0 = line.length >= 8 && memcmp(line.bytes + line.length - 8, "HTTP/1.0", 8) == 0;
+    counts.is_http_1_0 =
+        line.length >= 8 && memcmp(line.bytes + line.length - 8, "HTTP/1.0", 8) == 0;
     for (;;) {
         if (!take_line(&rest, &line)) {
             return fault("", line_end);

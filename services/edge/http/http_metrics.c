@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CLASSES      6 /* 0: not HTTP, 1xx to 5xx */
-#define REASONS_MAX  64
-#define UNMATCHED    ROUTES_MAX
+#define CLASSES     6 /* 0: not HTTP, 1xx to 5xx */
+#define REASONS_MAX 64
+#define UNMATCHED   ROUTES_MAX
 
 struct http_metrics {
     struct metrics_histogram *durations[ROUTES_MAX + 1][CLASSES];

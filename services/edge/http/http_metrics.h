@@ -1,6 +1,6 @@
 /*
- * What is counted about HTTP: how long requests take, by route and class of status, and how many are
- * refused, by reason. Every series is made at start; counting is lock-free, any thread.
+ * What is counted about HTTP: how long requests take, by route and class of status, and how many
+ * are refused, by reason. Every series is made at start; counting is lock-free, any thread.
  */
 #ifndef EDGE_HTTP_HTTP_METRICS_H
 #define EDGE_HTTP_HTTP_METRICS_H

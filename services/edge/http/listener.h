@@ -11,8 +11,8 @@
 
 /*
  * Binds and listens. port 0 takes a free one; ret_port is the port in use. The descriptor is
- * nonblocking and the caller's to close. Errors: -EADDRINUSE, -EADDRNOTAVAIL no such address here or
- * no such host name, -EACCES, -EMFILE, and what else socket, bind and listen give.
+ * nonblocking and the caller's to close. Errors: -EADDRINUSE, -EADDRNOTAVAIL no such address here
+ * or no such host name, -EACCES, -EMFILE, and what else socket, bind and listen give.
  */
 int listener_open(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port) MUST_CHECK;
 

@@ -102,9 +102,9 @@ static int make_parts(struct server *server, const struct server_config *config)
         .schema = server->schema,
         .place_order = contract_method_by_full_name(PLACE_ORDER),
         .metrics = server->metrics,
-        .batch_sizes = metrics_histogram(config->metrics, "stampede_combined_orders",
-                                         "Orders in one BatchPlaceOrders call.", NULL,
-                                         &metrics_bounds_sizes),
+        .batch_sizes =
+            metrics_histogram(config->metrics, "stampede_combined_orders",
+                              "Orders in one BatchPlaceOrders call.", NULL, &metrics_bounds_sizes),
         .channel = config->channel,
         .body_bytes_max = config->body_bytes_max,
         .request_timeout_ms = config->request_timeout_ms,

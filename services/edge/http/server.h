@@ -1,6 +1,6 @@
 /*
- * The public HTTP server: one listening socket, a loop per core. Its owner starts it, lets it drain,
- * and stops it; a drain takes as long as its owner waits.
+ * The public HTTP server: one listening socket, a loop per core. Its owner starts it, lets it
+ * drain, and stops it; a drain takes as long as its owner waits.
  */
 #ifndef EDGE_HTTP_SERVER_H
 #define EDGE_HTTP_SERVER_H

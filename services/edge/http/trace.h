@@ -1,7 +1,7 @@
 /*
- * What names a request from hop to hop: X-Request-Id and the traceparent of W3C Trace Context. Valid
- * ones are taken over, others are made. Each loop has its own source of random bits; they need not
- * be secret. One thread a source.
+ * What names a request from hop to hop: X-Request-Id and the traceparent of W3C Trace Context.
+ * Valid ones are taken over, others are made. Each loop has its own source of random bits; they
+ * need not be secret. One thread a source.
  */
 #ifndef EDGE_HTTP_TRACE_H
 #define EDGE_HTTP_TRACE_H

@@ -18,9 +18,9 @@ struct contract_method;
 struct contract_route;
 struct contract_path;
 
-#define ROUTES_MAX            64
-#define ROUTES_SEGMENTS_MAX   12
-#define ROUTES_VARIABLES_MAX  4
+#define ROUTES_MAX             64
+#define ROUTES_SEGMENTS_MAX    12
+#define ROUTES_VARIABLES_MAX   4
 #define ROUTES_ALLOW_CHARS_MAX 63
 
 struct route {

@@ -66,8 +66,7 @@ struct problem problem_of_status(const struct rpc_status *status)
 {
     bool is_ours = status->reason != NULL && status->domain != NULL &&
                    strcmp(status->domain, PROBLEM_DOMAIN) == 0;
-    const struct contract_reason *reason =
-        is_ours ? contract_reason_by_name(status->reason) : NULL;
+    const struct contract_reason *reason = is_ours ? contract_reason_by_name(status->reason) : NULL;
     struct problem problem;
     if (reason != NULL) {
         problem = (struct problem){.reason = reason, .status = reason->http_status};
@@ -134,8 +133,8 @@ static bool append_header_name(struct protojson_output *output,
 }
 
 /* unit_price.amount_minor as JSON spells it: unitPrice.amountMinor. */
-static void append_field_name(struct protojson_output *output,
-                              const struct contract_method *method, const char *field)
+static void append_field_name(struct protojson_output *output, const struct contract_method *method,
+                              const char *field)
 {
     if (append_header_name(output, method, field)) {
         return;

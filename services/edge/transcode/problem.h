@@ -1,6 +1,6 @@
 /*
- * Problem documents (RFC 9457): the one form of every error that the edge answers, and the one place
- * where a gRPC status becomes an HTTP one.
+ * Problem documents (RFC 9457): the one form of every error that the edge answers, and the one
+ * place where a gRPC status becomes an HTTP one.
  */
 #ifndef EDGE_TRANSCODE_PROBLEM_H
 #define EDGE_TRANSCODE_PROBLEM_H
@@ -26,11 +26,11 @@ struct contract_reason;
 /* What is wrong. Pointers are borrowed until the document is written. */
 struct problem {
     const struct contract_reason *reason;
-    int status;                              /* HTTP */
-    const char *detail;                      /* for people; NULL for none */
+    int status;         /* HTTP */
+    const char *detail; /* for people; NULL for none */
     const struct rpc_violation *violations;
     size_t violation_count;
-    int64_t retry_after_ms;                  /* 0: none asked for */
+    int64_t retry_after_ms; /* 0: none asked for */
 };
 
 /* A reason by its number (Stampede__Api__V1__Reason), with its own HTTP status. */

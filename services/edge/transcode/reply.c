@@ -33,7 +33,8 @@ static const ProtobufCMessage *submessage(const ProtobufCMessage *message,
 
 static struct slice enum_text(const ProtobufCFieldDescriptor *field, int32_t number, char *scratch)
 {
-    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(field->descriptor, number);
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(field->descriptor, number);
     if (value != NULL) {
         return slice_of(value->name);
     }
@@ -194,8 +195,7 @@ int reply_write(const struct protojson_schema *schema, const struct route *route
     CHECK(message->descriptor == method->output);
     struct reply reply = {.status = method->success_status,
                           .is_replayed = is_replayed(method, message)};
-    int error =
-        write_body(schema, route->binding, message, body_bytes_max, allocator, &reply.body);
+    int error = write_body(schema, route->binding, message, body_bytes_max, allocator, &reply.body);
     if (error == 0 && method->location_count > 0) {
         error = write_location(method, message, allocator, &reply.location);
     }

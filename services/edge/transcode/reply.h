@@ -24,9 +24,9 @@ struct reply {
 };
 
 /*
- * Writes message, which is of the route's output type. Texts come from allocator and live as long as
- * its owner; the body has at most body_bytes_max bytes. Errors: -ENOMEM, -EMSGSIZE the body would be
- * longer, -EPROTO the message lacks the field that is to be the body. Any thread.
+ * Writes message, which is of the route's output type. Texts come from allocator and live as long
+ * as its owner; the body has at most body_bytes_max bytes. Errors: -ENOMEM, -EMSGSIZE the body
+ * would be longer, -EPROTO the message lacks the field that is to be the body. Any thread.
  */
 int reply_write(const struct protojson_schema *schema, const struct route *route,
                 const ProtobufCMessage *message, size_t body_bytes_max,

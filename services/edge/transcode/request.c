@@ -102,8 +102,8 @@ static void spell_path(const struct reading *reading, const ProtobufCFieldDescri
     size_t length = 0;
     for (size_t i = 0; path[i] != NULL && length < REFUSAL_FIELD_BYTES_MAX; i++) {
         int written =
-            snprintf(ret_text + length, REFUSAL_FIELD_BYTES_MAX - length, "%s%s",
-                     i == 0 ? "" : ".", protojson_name(reading->schema, message, path[i]));
+            snprintf(ret_text + length, REFUSAL_FIELD_BYTES_MAX - length, "%s%s", i == 0 ? "" : ".",
+                     protojson_name(reading->schema, message, path[i]));
         length += written < 0 ? 0 : (size_t)written;
         message = path[i]->descriptor;
     }
@@ -250,8 +250,8 @@ static int set_parameter(struct reading *reading, struct seen_parameters *seen, 
 {
     const ProtobufCFieldDescriptor *path[PROTOJSON_PATH_MAX + 1] = {NULL};
     bool is_whole_body = reading->binding->body != NULL && reading->binding->body[0] == '\0';
-    if (is_whole_body || !protojson_find_path(reading->schema, reading->method->input, name,
-                                              name_length, path)) {
+    if (is_whole_body ||
+        !protojson_find_path(reading->schema, reading->method->input, name, name_length, path)) {
         return refuse_field(reading, name, "is not a query parameter of this route");
     }
     if (is_sealed(reading, path[0])) {

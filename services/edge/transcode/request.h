@@ -3,8 +3,8 @@
  * its route says.
  *
  * A field that the path or a header carries cannot be set by the query or the body. Where the body
- * is the whole message there are no query parameters. An absent body counts as {}. A route without a
- * body ignores content: RFC 9110, 9.3.1 gives it no meaning, and libh2o has read it off the
+ * is the whole message there are no query parameters. An absent body counts as {}. A route without
+ * a body ignores content: RFC 9110, 9.3.1 gives it no meaning, and libh2o has read it off the
  * connection, so nothing can hide in it. Bounds of values are the orders service's to check.
  */
 #ifndef EDGE_TRANSCODE_REQUEST_H
@@ -21,7 +21,7 @@ struct protojson_schema;
 struct routes_match;
 
 /* Characters of a field that a header carries (an idempotency key). */
-#define REQUEST_HEADER_CHARS_MAX 255
+#define REQUEST_HEADER_CHARS_MAX     255
 #define REQUEST_QUERY_PARAMETERS_MAX 32
 /* Characters of one query parameter or path segment, as they are sent. */
 #define REQUEST_PARAMETER_BYTES_MAX 2048

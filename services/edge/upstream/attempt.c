@@ -53,7 +53,8 @@ enum attempt_result attempt_result_of(const struct rpc_status *status)
     if (status->code == RPC_OK) {
         return ATTEMPT_DONE;
     }
-    if (status->reason == NULL || status->domain == NULL || strcmp(status->domain, "stampede") != 0) {
+    if (status->reason == NULL || status->domain == NULL ||
+        strcmp(status->domain, "stampede") != 0) {
         return ATTEMPT_LOST;
     }
     const struct contract_reason *reason = contract_reason_by_name(status->reason);

@@ -3,9 +3,9 @@
  * that is sent upstream.
  *
  * An attempt ends with a success, with a refusal that proves that nothing was done, or without a
- * proof. Without a proof the same thing is sent again until its deadline. Once any attempt ended so,
- * only a success may be reported: a refusal of a later attempt says nothing about the copy that may
- * still be under way. A pure state machine; one thread at a time.
+ * proof. Without a proof the same thing is sent again until its deadline. Once any attempt ended
+ * so, only a success may be reported: a refusal of a later attempt says nothing about the copy that
+ * may still be under way. A pure state machine; one thread at a time.
  */
 #ifndef EDGE_UPSTREAM_ATTEMPT_H
 #define EDGE_UPSTREAM_ATTEMPT_H

@@ -221,8 +221,8 @@ void combiner_stop(struct combiner *combiner, struct combiner_order *order,
                    struct attempt_answer *ret_answer)
 {
     CHECK(order->_state != COMBINER_OUTSIDE);
-    *ret_answer = (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING,
-                                          .why = attempt_why_draining};
+    *ret_answer =
+        (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING, .why = attempt_why_draining};
     if (may_be_placed(order)) {
         *ret_answer = (struct attempt_answer){.verdict = ATTEMPT_SAY_UNKNOWN,
                                               .why = attempt_why_unknown,
@@ -370,8 +370,7 @@ void combiner_complete(struct combiner *combiner, struct combiner_call *call,
 /* The connection went away: what was never sent is surely not done, so say so at once. */
 static void refuse_unsent(struct combiner *combiner)
 {
-    LIST_FOREACH_SAFE(&combiner->_by_deadline, link, following)
-    {
+    LIST_FOREACH_SAFE (&combiner->_by_deadline, link, following) {
         struct combiner_order *order = order_of_deadline(link);
         if (order->_state != COMBINER_IN_FLIGHT && !order->_history.unresolved) {
             answer_without_result(combiner, order, attempt_why_disconnected);

@@ -1,10 +1,11 @@
 /*
  * The order combiner: turns single orders into batch calls, one sale a call.
  *
- * Orders wait in a queue per sale. While fewer than calls_per_sale_max calls of a sale are in flight
- * its waiting orders leave at the next tick, as many as fit; else they wait for a call to return. So
- * a lone order leaves at once, and under load a batch grows to what arrived during one call. Calls
- * in flight, waiting orders and sales are bounded; sales that wait for a free call take turns.
+ * Orders wait in a queue per sale. While fewer than calls_per_sale_max calls of a sale are in
+ * flight its waiting orders leave at the next tick, as many as fit; else they wait for a call to
+ * return. So a lone order leaves at once, and under load a batch grows to what arrived during one
+ * call. Calls in flight, waiting orders and sales are bounded; sales that wait for a free call take
+ * turns.
  *
  * An order whose attempt ended without a proof comes back here, pauses, and goes to the front of
  * its queue (attempt.h has the rules). Calls are never cancelled: an order whose deadline passes or
@@ -97,7 +98,7 @@ struct combiner_config {
     size_t waiting_max; /* orders waiting or pausing */
     size_t sales_max;
     int64_t retry_pause_ms;
-    int64_t margin_ms; /* an order with less time left is not sent */
+    int64_t margin_ms;  /* an order with less time left is not sent */
     uint64_t secret[2]; /* random */
 };
 

@@ -1,6 +1,6 @@
 /*
- * Finds something by its sale. Strangers choose the keys, so the hash is keyed with a secret and the
- * table never grows: a fixed number of chains, entries embedded in what they find. One thread.
+ * Finds something by its sale. Strangers choose the keys, so the hash is keyed with a secret and
+ * the table never grows: a fixed number of chains, entries embedded in what they find. One thread.
  */
 #ifndef EDGE_UPSTREAM_SALE_TABLE_H
 #define EDGE_UPSTREAM_SALE_TABLE_H
@@ -23,14 +23,14 @@ struct sale_table {
 };
 
 /* capacity is how many entries there will be at most; secret is random. Errors: -ENOMEM. */
-int sale_table_init(struct sale_table *table, size_t capacity,
-                    const uint64_t secret[2]) MUST_CHECK;
+int sale_table_init(struct sale_table *table, size_t capacity, const uint64_t secret[2]) MUST_CHECK;
 
 /* Frees the chains, not the entries. A zeroed table is fine. */
 void sale_table_fini(struct sale_table *table);
 
 /* The entry of a sale, or NULL. */
-struct sale_table_entry *sale_table_find(const struct sale_table *table, const struct uuid *sale_id);
+struct sale_table_entry *sale_table_find(const struct sale_table *table,
+                                         const struct uuid *sale_id);
 
 /* Adds an entry whose sale_id is set and not in the table. */
 void sale_table_add(struct sale_table *table, struct sale_table_entry *entry);

@@ -19,8 +19,8 @@ static struct unary_request *request_of_deadline(struct list_link *link)
 int unary_init(struct unary *unary, size_t calls_max, int64_t retry_pause_ms,
                const struct unary_port *port)
 {
-    *unary = (struct unary){
-        ._port = *port, ._calls_max = calls_max, ._retry_pause_ms = retry_pause_ms};
+    *unary =
+        (struct unary){._port = *port, ._calls_max = calls_max, ._retry_pause_ms = retry_pause_ms};
     unary->_calls = calloc(calls_max, sizeof(*unary->_calls));
     if (unary->_calls == NULL) {
         return -ENOMEM;
@@ -72,9 +72,8 @@ static void send(struct unary *unary, struct unary_request *request)
 
 static void refuse(const char *why, struct attempt_answer *ret_answer)
 {
-    *ret_answer = (struct attempt_answer){.verdict = ATTEMPT_SAY_OVERLOADED,
-                                          .why = why,
-                                          .retry_after_ms = EDGE_RETRY_AFTER_MIN_MS};
+    *ret_answer = (struct attempt_answer){
+        .verdict = ATTEMPT_SAY_OVERLOADED, .why = why, .retry_after_ms = EDGE_RETRY_AFTER_MIN_MS};
 }
 
 static void say_unknown(struct attempt_answer *ret_answer)
@@ -135,8 +134,8 @@ void unary_stop(struct unary *unary, struct unary_request *request,
     if (may_be_done(request)) {
         say_unknown(ret_answer);
     } else {
-        *ret_answer = (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING,
-                                              .why = attempt_why_draining};
+        *ret_answer =
+            (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING, .why = attempt_why_draining};
     }
     leave(unary, request);
 }
@@ -165,8 +164,8 @@ static void pause_request(struct unary *unary, struct unary_request *request)
     request->_call->request = NULL;
     request->_call = NULL;
     request->_state = UNARY_PAUSING;
-    request->_resume_at_ns = unary->_port.now_ns(unary->_port.data) +
-                             unary->_retry_pause_ms * CLOCK_NS_PER_MS;
+    request->_resume_at_ns =
+        unary->_port.now_ns(unary->_port.data) + unary->_retry_pause_ms * CLOCK_NS_PER_MS;
     list_push_back(&unary->_pausing, &request->_link);
 }
 
@@ -217,8 +216,7 @@ static void answer_late(struct unary *unary, int64_t now)
 static void resume(struct unary *unary, int64_t now)
 {
     bool ready = is_ready(unary);
-    LIST_FOREACH_SAFE(&unary->_pausing, link, following)
-    {
+    LIST_FOREACH_SAFE (&unary->_pausing, link, following) {
         struct unary_request *request = request_of(link);
         if (request->_resume_at_ns > now) {
             return;

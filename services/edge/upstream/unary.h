@@ -1,9 +1,9 @@
 /*
  * Everything but placements: each request is a call of its own.
  *
- * The rules of attempt.h hold here too: a write whose call ended without a proof is sent again until
- * its deadline (all writes carry an idempotency key or may be repeated by nature), a read once. A
- * call is never cancelled; a request that is late or forgotten is cut off from it.
+ * The rules of attempt.h hold here too: a write whose call ended without a proof is sent again
+ * until its deadline (all writes carry an idempotency key or may be repeated by nature), a read
+ * once. A call is never cancelled; a request that is late or forgotten is cut off from it.
  *
  *                 submit                     complete
  *     (outside) ─────────▶ IN_FLIGHT ─────────────────▶ (outside)

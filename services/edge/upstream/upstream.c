@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC_SLOT             UINT32_C(0x0ed6e51a)
-#define BATCH_METHOD           "/stampede.orders.v1.OrderService/BatchPlaceOrders"
-#define STATUS_ARENA_BLOCK     65536
-#define LOST_LOG_INTERVAL_MS   1000
-#define METADATA_MAX           3
+#define MAGIC_SLOT           UINT32_C(0x0ed6e51a)
+#define BATCH_METHOD         "/stampede.orders.v1.OrderService/BatchPlaceOrders"
+#define STATUS_ARENA_BLOCK   65536
+#define LOST_LOG_INTERVAL_MS 1000
+#define METADATA_MAX         3
 
 /* What travels with a call: in is set before the call starts, out by the channel's thread. Between
  * start and tick it belongs to the channel, then to the mailbox. */
@@ -158,8 +158,8 @@ static size_t fill_metadata(const struct upstream_call *call,
     metadata[count++] =
         (struct rpc_metadata){"traceparent", call->traceparent, strlen(call->traceparent)};
     if (call->authorization != NULL) {
-        metadata[count++] =
-            (struct rpc_metadata){"authorization", call->authorization, strlen(call->authorization)};
+        metadata[count++] = (struct rpc_metadata){"authorization", call->authorization,
+                                                  strlen(call->authorization)};
     }
     return count;
 }
@@ -240,8 +240,8 @@ static void log_lost(const char *method, const struct rpc_status *status)
 static void log_misfit(size_t wanted, size_t got)
 {
     static struct log_limit limit = LOG_LIMIT_EVERY_MS(LOST_LOG_INTERVAL_MS);
-    log_event_limited(&limit, LOG_ERROR, "batch_reply_does_not_fit",
-                      LOG_UINT("items", wanted), LOG_UINT("results", got));
+    log_event_limited(&limit, LOG_ERROR, "batch_reply_does_not_fit", LOG_UINT("items", wanted),
+                      LOG_UINT("results", got));
 }
 
 static void read_item(struct upstream *upstream, size_t index,
@@ -269,9 +269,9 @@ static void read_item(struct upstream *upstream, size_t index,
 }
 
 /* The results of a call that ended with OK; NULL when they do not fit it. */
-static const struct combiner_result *
-read_results(struct upstream *upstream, const struct combiner_call *call,
-             const Stampede__Orders__V1__BatchPlaceOrdersResponse *reply)
+static const struct combiner_result *read_results(
+    struct upstream *upstream, const struct combiner_call *call,
+    const Stampede__Orders__V1__BatchPlaceOrdersResponse *reply)
 {
     if (reply->n_results != call->count) {
         log_misfit(call->count, reply->n_results);
@@ -352,8 +352,8 @@ static int init_parts(struct upstream *upstream, const struct upstream_config *c
         .margin_ms = EDGE_ORDER_MARGIN_MS,
         .secret = {config->secret[0], config->secret[1]},
     };
-    const struct combiner_port combiner_port = {
-        port_now_ns, port_is_ready, port_send_batch, port_answer_placement, upstream};
+    const struct combiner_port combiner_port = {port_now_ns, port_is_ready, port_send_batch,
+                                                port_answer_placement, upstream};
     const struct unary_port unary_port = {port_now_ns, port_is_ready, port_send_unary,
                                           port_answer_call, upstream};
     int error = combiner_init(&upstream->combiner, &combiner_config, &combiner_port);

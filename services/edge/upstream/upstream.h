@@ -1,11 +1,11 @@
 /*
  * One loop's way to the orders service: the adapter between what is pure (combiner.h, unary.h) and
- * gRPC. It packs placements into BatchPlaceOrders, sends everything else as the call that it is, and
- * reads what the replies prove.
+ * gRPC. It packs placements into BatchPlaceOrders, sends everything else as the call that it is,
+ * and reads what the replies prove.
  *
- * Calls are started on the loop's thread; replies come on the channel's thread and wait in a mailbox
- * for the loop's next tick. A reply that does not fit its call (another number of results, an item
- * with neither order nor error) proves nothing.
+ * Calls are started on the loop's thread; replies come on the channel's thread and wait in a
+ * mailbox for the loop's next tick. A reply that does not fit its call (another number of results,
+ * an item with neither order nor error) proves nothing.
  *
  * Everything here is for the loop's thread, unless it says otherwise.
  */
