@@ -32,6 +32,11 @@ bool params_match(const struct params *params, const struct statement *statement
             memcmp(params->_types, statement->parameter_types, count * sizeof(uint32_t)) == 0);
 }
 
+void params_fail(struct params *params)
+{
+    params->_failed = true;
+}
+
 /* Appends a parameter; bytes live in the arena or the program. A NULL pointer is SQL NULL. */
 static void append(struct params *params, enum sql_type type, const char *bytes, size_t length)
 {
@@ -124,7 +129,12 @@ void params_add_text(struct params *params, const char *bytes, size_t length)
 
 void params_add_enum(struct params *params, const char *label)
 {
-    append_copy(params, SQL_TYPE_ENUM, label, strlen(label));
+    params_add_label(params, label, strlen(label));
+}
+
+void params_add_label(struct params *params, const char *label, size_t length)
+{
+    append_copy(params, SQL_TYPE_ENUM, label, length);
 }
 
 void params_add_bytea(struct params *params, const void *bytes, size_t length)

@@ -42,6 +42,9 @@ bool params_match(const struct params *params, const struct statement *statement
 /* Whether any value could not be added. */
 bool params_failed(const struct params *params);
 
+/* For a value that its caller could not make: as if it had not fit into the arena. */
+void params_fail(struct params *params);
+
 void params_add_null(struct params *params, enum sql_type type);
 void params_add_bool(struct params *params, bool value);
 void params_add_int2(struct params *params, int16_t value);
@@ -60,6 +63,7 @@ void params_add_bytea(struct params *params, const void *bytes, size_t length);
 /* A label of an enum type, NUL-terminated; an unknown one is DB_DATA. Arrays of enums go as text[].
  */
 void params_add_enum(struct params *params, const char *label);
+void params_add_label(struct params *params, const char *label, size_t length);
 
 /* One-dimensional arrays of count elements; count 0 is an empty array, values may then be NULL. */
 void params_add_int2_array(struct params *params, const int16_t *values, size_t count);

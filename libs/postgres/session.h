@@ -35,7 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SESSION_STATEMENTS_MAX       PREPARED_STATEMENTS_MAX
+#define SESSION_STATEMENTS_MAX       (PREPARED_STATEMENTS_MAX - 2) /* two are session_open's own */
 #define SESSION_PENDING_MAX          512 /* statements, their Parses and Syncs not yet received */
 #define SESSION_SERVER_VERSION_MIN   150000
 #define SESSION_CLIENT_CHECK_MS      500 /* client_connection_check_interval */
@@ -163,7 +163,10 @@ enum session_state session_probe(struct session *session);
 enum db_status session_send(struct session *session, const struct statement *statement,
                             const struct params *params) MUST_CHECK;
 
-/* As session_send, but the rows come one by one: memory holds one row, not the result. */
+/*
+ * As session_send, but the rows come one by one: memory holds one row, not the result. The server's
+ * statement_timeout runs while the caller reads, so a long scan goes in slices.
+ */
 enum db_status session_send_streamed(struct session *session, const struct statement *statement,
                                      const struct params *params) MUST_CHECK;
 

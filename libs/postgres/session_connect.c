@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const struct statement read_only_statement = {
-    .name = "read_only",
+    .name = "session_read_only",
     .sql = "SELECT pg_catalog.pg_is_in_recovery()"
            " OR pg_catalog.current_setting('transaction_read_only')::boolean",
 };

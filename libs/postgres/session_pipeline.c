@@ -183,7 +183,8 @@ static enum db_status item_result(struct session *session, int64_t deadline_ns, 
     if (result == NULL) {
         return session_pipeline_break_by_answer(session, "no result");
     }
-    if (PQresultStatus(result) != PGRES_SINGLE_TUPLE && !is_fatal(session, result)) {
+    bool last_words = PQresultStatus(result) == PGRES_FATAL_ERROR && is_fatal(session, result);
+    if (PQresultStatus(result) != PGRES_SINGLE_TUPLE && !last_words) {
         status = next_piece(session, deadline_ns, &end);
         if (status == DB_OK && end != NULL) {
             status = session_pipeline_break_by_answer(session, "a second result");
@@ -222,8 +223,7 @@ enum db_status session_pipeline_receive_parse(struct session *session, int64_t d
     return status;
 }
 
-/* Receives the Sync at the head; an error before it is the implicit transaction's commit failing.
- */
+/* Receives the Sync at the head. An error before it: the implicit transaction did not commit. */
 enum db_status session_pipeline_receive_sync(struct session *session, int64_t deadline_ns)
 {
     enum db_status failure = DB_OK;
@@ -330,7 +330,7 @@ enum db_status session_pipeline_receive_execute(struct session *session, int64_t
     return status;
 }
 
-/* ---- Sending -----------------------------------------------------------------------------*/
+/* ---- Sending -------------------------------------------------------------------------------- */
 
 enum db_status session_pipeline_send_parse(struct session *session,
                                            const struct statement *statement)

@@ -44,7 +44,7 @@ static const struct {
 
 #define SETTINGS_QUOTED(name, value) "'" #name "',"
 const struct statement settings_statement = {
-    .name = "settings",
+    .name = "session_settings",
     .sql = "SELECT name, setting FROM pg_catalog.pg_settings"
            " WHERE name IN (" SETTINGS_TABLE(SETTINGS_QUOTED, SETTINGS_QUOTED) "'')",
 };

@@ -12,7 +12,7 @@
 
 /* Must outlive every session that sends it; sessions know it by its address. */
 struct statement {
-    const char *name; /* at most 63 bytes, unique among the statements of a session */
+    const char *name; /* at most 63 bytes, unique in a session, not "session_..." */
     const char *sql;  /* one command, parameters $1.. */
     size_t parameter_count;
     uint32_t parameter_types[STATEMENT_PARAMETERS_MAX]; /* enum sql_type */

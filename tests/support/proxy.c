@@ -18,7 +18,6 @@
 #define CONNECTIONS_MAX 64
 #define CHUNK_BYTES     16384
 #define CHUNKS_MAX      64 /* per direction of a connection: what is in the delay line */
-#define UNLIMITED       UINT64_MAX
 
 /* A piece of what was read, not to be written before its time. */
 struct chunk {
@@ -47,7 +46,7 @@ struct proxy {
         pthread_mutex_t lock; /* guards all of _shared */
         bool stopping, dropping, black_hole;
         int delay_ms;
-        uint64_t allowance[2]; /* bytes still to be forwarded, or UNLIMITED */
+        uint64_t allowance[2]; /* bytes still to be forwarded, or PROXY_UNLIMITED */
         uint64_t forwarded[2];
         const char *replace_from[2], *replace_to[2];
         unsigned accepted;
@@ -193,7 +192,7 @@ static size_t allow(struct proxy *proxy, enum proxy_direction direction, size_t 
     pthread_mutex_lock(&proxy->_shared.lock);
     uint64_t *left = &proxy->_shared.allowance[direction];
     size_t allowed = *left < wanted ? (size_t)*left : wanted;
-    *ret_cut = *left != UNLIMITED && *left <= wanted;
+    *ret_cut = *left != PROXY_UNLIMITED && *left <= wanted;
     pthread_mutex_unlock(&proxy->_shared.lock);
     return allowed;
 }
@@ -202,7 +201,7 @@ static void account(struct proxy *proxy, enum proxy_direction direction, size_t 
 {
     pthread_mutex_lock(&proxy->_shared.lock);
     proxy->_shared.forwarded[direction] += written;
-    if (proxy->_shared.allowance[direction] != UNLIMITED) {
+    if (proxy->_shared.allowance[direction] != PROXY_UNLIMITED) {
         proxy->_shared.allowance[direction] -= written;
     }
     pthread_mutex_unlock(&proxy->_shared.lock);
@@ -263,7 +262,7 @@ static bool forward(struct proxy *proxy, size_t index, const struct pollfd polle
             return false;
         case DRAINED_CUT:
             pthread_mutex_lock(&proxy->_shared.lock);
-            proxy->_shared.allowance[direction] = UNLIMITED;
+            proxy->_shared.allowance[direction] = PROXY_UNLIMITED;
             pthread_mutex_unlock(&proxy->_shared.lock);
             reset_all(proxy);
             return false;
@@ -388,7 +387,7 @@ int proxy_create(int server_port, struct proxy **ret)
         return -ENOMEM;
     }
     proxy->server_port = server_port;
-    proxy->_shared.allowance[0] = proxy->_shared.allowance[1] = UNLIMITED;
+    proxy->_shared.allowance[0] = proxy->_shared.allowance[1] = PROXY_UNLIMITED;
     pthread_mutex_init(&proxy->_shared.lock, NULL);
     proxy->listener = listen_on_free_port(&proxy->port);
     proxy->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -13,6 +13,8 @@
 
 enum proxy_direction { PROXY_TO_SERVER, PROXY_TO_CLIENT };
 
+#define PROXY_UNLIMITED UINT64_MAX
+
 struct proxy;
 
 /* Listens on a free port and forwards to server_port of 127.0.0.1. 0 or -errno. */
@@ -34,7 +36,8 @@ void proxy_set_delay_ms(struct proxy *proxy, int delay_ms);
 
 /*
  * Forwards only that many bytes more in one direction, all connections together, and then resets
- * them all, once. The other direction is not limited until then.
+ * them all, once; PROXY_UNLIMITED lifts a limit that was not reached. The other direction is not
+ * limited until then.
  */
 void proxy_cut_after(struct proxy *proxy, enum proxy_direction direction, uint64_t bytes);
 

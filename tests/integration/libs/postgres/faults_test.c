@@ -23,6 +23,7 @@ static struct session_config config;
 static struct session session;
 
 SESSION_FIXTURE_STATEMENT(one, "SELECT 1::int8");
+SESSION_FIXTURE_STATEMENT(many, "SELECT generate_series(1::int8, 2000)");
 SESSION_FIXTURE_STATEMENT(sleep_long, "SELECT pg_sleep(60)");
 SESSION_FIXTURE_STATEMENT(lock_row, "SELECT n FROM kept WHERE n = 1 FOR UPDATE");
 SESSION_FIXTURE_STATEMENT(commit, "COMMIT");
@@ -264,6 +265,31 @@ static void faults_terminated_while_running_is_a_shutdown(void **state)
     reopen();
 }
 
+/* Answers that were sent before the server ended the session are answers all the same. */
+static void faults_terminated_after_answering_still_hands_out_the_answers(void **state)
+{
+    char pid[16], query[128];
+    (void)state;
+
+    session_fixture_backend(&session, pid);
+    assert_int_equal(session_send(&session, &one, NULL), DB_OK);
+    assert_int_equal(session_send(&session, &many, NULL), DB_OK);
+    assert_int_equal(session_send(&session, &one, NULL), DB_OK);
+    assert_int_equal(session_sync(&session), DB_OK);
+    send_group(&one);
+    snprintf(
+        query, sizeof(query),
+        "SELECT state = 'idle' AND query LIKE 'SELECT 1%%' FROM pg_stat_activity WHERE pid = %s",
+        pid);
+    session_fixture_await(&server, query);
+    terminate_backend(pid);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(receive(session_fixture_deadline()), DB_OK);
+    }
+    assert_int_equal(session_probe(&session), SESSION_BROKEN);
+    reopen();
+}
+
 /* Ended during COMMIT: not one of the answers that prove a rollback. */
 static void faults_terminated_during_commit_is_unknown(void **state)
 {
@@ -360,6 +386,7 @@ int main(void)
         TEST(faults_terminated_before_send_is_told_at_receive),
         TEST(faults_terminated_while_idle_is_seen_by_probe),
         TEST(faults_terminated_while_running_is_a_shutdown),
+        TEST(faults_terminated_after_answering_still_hands_out_the_answers),
         TEST(faults_terminated_during_commit_is_unknown),
         TEST(faults_killed_server_is_a_loss_until_it_is_back),
         TEST(faults_restarted_server_gets_all_statements_again),

@@ -280,6 +280,33 @@ static void session_configured_statements_are_prepared_at_once(void **state)
     session_fini(&other);
 }
 
+/* The bound is the bound: session_open's own statements do not eat into it. */
+static void session_configured_statements_may_be_the_most(void **state)
+{
+    static struct statement many[SESSION_STATEMENTS_MAX];
+    static char names[SESSION_STATEMENTS_MAX][16];
+    const struct statement *statements[SESSION_STATEMENTS_MAX];
+    struct session_config with_most = config;
+    struct session other;
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(many); i++) {
+        snprintf(names[i], sizeof(names[i]), "most_%zu", i);
+        many[i] = (struct statement){.name = names[i], .sql = "SELECT 1::int8"};
+        statements[i] = &many[i];
+    }
+    with_most.statements = statements;
+    with_most.statement_count = COUNT_OF(statements);
+    session_init(&other, &with_most);
+    session_fixture_open(&other);
+    for (size_t i = 0; i < COUNT_OF(many); i++) {
+        assert_int_equal(session_send(&other, &many[i], NULL), DB_OK);
+    }
+    assert_int_equal(session_sync(&other), DB_OK);
+    assert_int_equal(session_drain(&other, session_fixture_deadline()), DB_OK);
+    session_fini(&other);
+}
+
 /* A program on a schema that it does not fit must say so when it starts, not at the first order. */
 static void session_open_with_a_statement_that_does_not_fit_names_it(void **state)
 {
@@ -582,6 +609,7 @@ int main(void)
         TEST(session_statement_of_a_missing_table_is_parsed_again_later),
         TEST(session_statement_skipped_at_first_use_is_parsed_again),
         TEST(session_configured_statements_are_prepared_at_once),
+        TEST(session_configured_statements_may_be_the_most),
         TEST(session_open_with_a_statement_that_does_not_fit_names_it),
         TEST(session_warning_is_told_with_its_own_result),
         TEST(session_commit_outside_a_transaction_is_warned),

@@ -164,6 +164,34 @@ static void params_of_absurd_counts_fail(void **state)
     assert_true(params_failed(&params));
 }
 
+/* Wherever memory ends, a list is whole or failed: never short and silent. */
+static void params_of_every_arena_bound_are_whole_or_failed(void **state)
+{
+    const int64_t numbers[] = {1, 2, 3};
+    const struct sql_text texts[] = {{"ab", 2}, {NULL, 0}};
+    unsigned whole = 0, failed = 0;
+    (void)state;
+
+    for (size_t bound = 16; bound <= 512; bound += 16) {
+        struct arena small;
+        arena_init(&small, 16, bound);
+        params_init(&params, &small);
+        params_add_int8(&params, 1);
+        params_add_text(&params, "customer", 8);
+        params_add_int8_array(&params, numbers, COUNT_OF(numbers));
+        params_add_text_array(&params, texts, COUNT_OF(texts));
+        assert_int_equal(params._count, 4);
+        assert_int_equal(params_failed(&params), arena_overflowed(&small));
+        for (size_t i = 0; !params_failed(&params) && i < params._count; i++) {
+            assert_non_null(params._values[i]);
+        }
+        whole += !params_failed(&params);
+        failed += params_failed(&params);
+        arena_fini(&small);
+    }
+    assert_true(whole > 0 && failed > 0);
+}
+
 /* A time so early that PostgreSQL's epoch cannot express it is a failure, not another time. */
 static void params_timestamptz_out_of_range_fails(void **state)
 {
@@ -207,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(params_empty_arrays_have_no_dimension, set_up, tear_down),
         cmocka_unit_test_setup_teardown(params_beyond_the_arena_fail_for_good, set_up, tear_down),
         cmocka_unit_test_setup_teardown(params_of_absurd_counts_fail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(params_of_every_arena_bound_are_whole_or_failed, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(params_timestamptz_out_of_range_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(params_match_compares_number_and_types, set_up, tear_down),
     };
