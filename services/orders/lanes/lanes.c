@@ -62,6 +62,16 @@ static void unlock(struct lanes *lanes)
     pthread_mutex_unlock(&lanes->_shared.lock);
 }
 
+/* Waits with a deadline must not depend on the wall clock. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 int lanes_create(const struct lanes_config *config, struct lanes **ret)
 {
     CHECK(config->batch_max >= 1 && config->batch_max <= PLACEMENT_BATCH_MAX);
@@ -72,9 +82,9 @@ int lanes_create(const struct lanes_config *config, struct lanes **ret)
     }
     lanes->config = *config;
     pthread_mutex_init(&lanes->_shared.lock, NULL);
-    pthread_cond_init(&lanes->_shared.orders_wanted, NULL);
-    pthread_cond_init(&lanes->_shared.reads_wanted, NULL);
-    pthread_cond_init(&lanes->_shared.any_wanted, NULL);
+    init_condition(&lanes->_shared.orders_wanted);
+    init_condition(&lanes->_shared.reads_wanted);
+    init_condition(&lanes->_shared.any_wanted);
     list_init(&lanes->_shared.ready);
     list_init(&lanes->_shared.idle);
     list_init(&lanes->_shared.lobby);
@@ -524,14 +534,21 @@ static pthread_cond_t *condition_of(struct lanes *lanes, enum lane_duty duty)
 
 void lanes_take(struct lanes *lanes, enum lane_duty duty, struct lane_task *ret_task)
 {
+    int64_t until_ns = clock_deadline_in_ms(LANES_IDLE_MS);
+    struct timespec until = {
+        .tv_sec = (time_t)(until_ns / CLOCK_NS_PER_SECOND),
+        .tv_nsec = (long)(until_ns % CLOCK_NS_PER_SECOND),
+    };
+    int error = 0;
+
     lock(lanes);
     while (!take_locked(lanes, duty, ret_task)) {
-        if (lanes->_shared.stopping) {
-            ret_task->kind = LANE_TASK_STOP;
+        if (lanes->_shared.stopping || error == ETIMEDOUT) {
+            ret_task->kind = lanes->_shared.stopping ? LANE_TASK_STOP : LANE_TASK_IDLE;
             unlock(lanes);
             return;
         }
-        pthread_cond_wait(condition_of(lanes, duty), &lanes->_shared.lock);
+        error = pthread_cond_timedwait(condition_of(lanes, duty), &lanes->_shared.lock, &until);
     }
     lanes->_shared.busy++;
     unlock(lanes);

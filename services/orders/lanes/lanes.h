@@ -111,6 +111,7 @@ enum lane_task_kind {
     LANE_TASK_ORDERS,
     LANE_TASK_JOB,
     LANE_TASK_LOBBY,
+    LANE_TASK_IDLE, /* nothing came for a while: a moment to look after the connection */
     LANE_TASK_STOP,
 };
 
@@ -139,7 +140,10 @@ void lanes_worker_left(struct lanes *lanes, enum lane_duty duty);
 /* Whether lanes_stop was called. */
 bool lanes_is_stopping(struct lanes *lanes);
 
-/* Blocks until there is something to do for this duty. */
+/* How long lanes_take waits before it returns LANE_TASK_IDLE. */
+#define LANES_IDLE_MS 250
+
+/* Blocks until there is something to do for this duty, at most LANES_IDLE_MS. */
 void lanes_take(struct lanes *lanes, enum lane_duty duty, struct lane_task *ret_task);
 
 /*

@@ -117,10 +117,11 @@ static void work_on_task(struct worker *worker)
     case LANE_TASK_JOB:
         work_on_job(worker);
         return;
+    case LANE_TASK_IDLE:
     case LANE_TASK_STOP:
         break;
     }
-    UNREACHABLE("a stop ends the loop before");
+    UNREACHABLE("these two are no work");
 }
 
 /* Works while there is a connection; true when it was lost, false when the lanes stop. */
@@ -132,6 +133,9 @@ static bool work_until_lost(struct worker *worker)
         lanes_take(worker->workers->config.lanes, worker->duty, &worker->task);
         if (worker->task.kind == LANE_TASK_STOP) {
             return false;
+        }
+        if (worker->task.kind == LANE_TASK_IDLE) {
+            continue; /* a connection that was lost meanwhile ends the loop */
         }
         atomic_store(&worker->state, WORKER_ACTIVE);
         arena_reset(&worker->arena);

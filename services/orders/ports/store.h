@@ -88,7 +88,8 @@ struct store {
     /* Rolls the open transaction back; a connection that cannot even do that is closed. */
     void (*abandon)(void *data, int64_t deadline_ns);
 
-    /* Whether there is a connection, as far as is known without asking the server. */
+    /* Whether there is a connection, as far as is known without asking the server: one that the
+     * server has closed meanwhile is noticed. Not inside a transaction. */
     bool (*is_connected)(void *data);
 
     /* Connects again with a back-off until the deadline; true once connected. */

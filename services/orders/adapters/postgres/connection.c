@@ -110,7 +110,15 @@ static bool open_once(struct store_postgres *store, int64_t deadline_ns)
 
 bool connection_is_open(void *data)
 {
-    return session_state(&connection_of(data)->session) == SESSION_OPEN;
+    struct store_postgres *store = connection_of(data);
+    if (session_state(&store->session) != SESSION_OPEN) {
+        return false;
+    }
+    if (session_probe(&store->session) == SESSION_OPEN) {
+        return true;
+    }
+    connection_report(store, session_error(&store->session)->status);
+    return false;
 }
 
 bool connection_wait_open(void *data, int64_t deadline_ns)
