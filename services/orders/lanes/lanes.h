@@ -77,8 +77,8 @@ struct lanes_stats {
     size_t orders_waiting; /* in lanes and lobby */
     size_t jobs_waiting;
     size_t lanes, lanes_ready;
-    size_t orders_deciding;       /* taken by workers and not yet answered */
-    size_t workers, workers_busy; /* connected ones, and those of them that have work */
+    size_t orders_deciding;           /* taken by workers and not yet answered */
+    size_t workers, workers_busy;     /* connected ones, and those of them that have work */
     bool orders_served, reads_served; /* some connected worker has this duty */
     bool draining;
 };
