@@ -32,11 +32,6 @@ bool params_match(const struct params *params, const struct statement *statement
             memcmp(params->_types, statement->parameter_types, count * sizeof(uint32_t)) == 0);
 }
 
-void params_fail(struct params *params)
-{
-    params->_failed = true;
-}
-
 /* Appends a parameter; bytes live in the arena or the program. A NULL pointer is SQL NULL. */
 static void append(struct params *params, enum sql_type type, const char *bytes, size_t length)
 {
@@ -66,6 +61,12 @@ static void append_copy(struct params *params, enum sql_type type, const void *b
     if (room != NULL) {
         memcpy(room, bytes, length);
     }
+}
+
+void params_add_failure(struct params *params, enum sql_type type)
+{
+    params->_failed = true;
+    append(params, type, NULL, 0);
 }
 
 void params_add_null(struct params *params, enum sql_type type)

@@ -42,8 +42,8 @@ bool params_match(const struct params *params, const struct statement *statement
 /* Whether any value could not be added. */
 bool params_failed(const struct params *params);
 
-/* For a value that its caller could not make: as if it had not fit into the arena. */
-void params_fail(struct params *params);
+/* Stands for a value that its caller could not make: as if it had not fit into the arena. */
+void params_add_failure(struct params *params, enum sql_type type);
 
 void params_add_null(struct params *params, enum sql_type type);
 void params_add_bool(struct params *params, bool value);

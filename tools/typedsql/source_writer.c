@@ -156,7 +156,7 @@ static void write_enum_array_adder(FILE *out, const char *tag)
     fputs("{\n"
           "    struct sql_text *labels = arena_calloc(arena, count, sizeof(*labels));\n"
           "    if (labels == NULL) {\n"
-          "        params_fail(list);\n"
+          "        params_add_failure(list, SQL_TYPE_TEXT_ARRAY);\n"
           "        return;\n"
           "    }\n"
           "    for (size_t i = 0; i < count; i++) {\n",

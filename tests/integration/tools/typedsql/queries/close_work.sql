@@ -1,0 +1,2 @@
+-- @query close_work exec
+ROLLBACK

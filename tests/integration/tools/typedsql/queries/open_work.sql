@@ -1,0 +1,2 @@
+-- @query open_work exec
+BEGIN ISOLATION LEVEL READ COMMITTED
