@@ -41,6 +41,7 @@ struct service {
     atomic_bool draining;
     atomic_bool was_ready; /* what was logged last */
     struct loop_counts counts_before_drain;
+    size_t connections_cut; /* still open at the drain's deadline */
     int64_t drain_began_ns;
 };
 
@@ -373,6 +374,7 @@ bool service_drain(struct service *service, service_hurry_fn wait, void *data)
     if (!wait_until_empty(service, settings->drain_timeout_ms, wait, data)) {
         return false;
     }
+    service->connections_cut = server_connections(service->server);
     server_command(service->server, LOOP_CUT);
     return wait_until_empty(service, EDGE_DRAIN_FLUSH_MS, wait, data);
 }
@@ -386,7 +388,7 @@ static void log_account(const struct service *service)
     log_event(
         LOG_INFO, "drained", LOG_UINT("finished", answered - refused - cancelled),
         LOG_UINT("refused", refused), LOG_UINT("cancelled", cancelled),
-        LOG_UINT("connections_cut", server_connections(service->server)),
+        LOG_UINT("connections_cut", service->connections_cut),
         LOG_INT("took_ms", (clock_monotonic_ns() - service->drain_began_ns) / CLOCK_NS_PER_MS));
 }
 

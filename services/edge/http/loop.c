@@ -24,6 +24,7 @@
 #define RECYCLED_CHUNKS_MAX 16
 /* While draining, idle connections are looked for this often. */
 #define DRAIN_ROUND_MS 50
+#define CLOSING_ROUNDS 3
 
 /* --- Connections ------------------------------------------------------------------------------ */
 
@@ -130,10 +131,26 @@ static int close_if_idle(h2o_req_t *req, void *data)
     return 0;
 }
 
-static void close_idle(struct loop *loop)
+/* Whatever state it is in: half a request ends, an answer under way is still written. */
+static int close_reading_side(h2o_req_t *req, void *data)
+{
+    (void)data;
+    (void)shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RD);
+    return 0;
+}
+
+/* An answer that nobody reads ends too. */
+static int close_both_sides(h2o_req_t *req, void *data)
+{
+    (void)data;
+    (void)shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+    return 0;
+}
+
+static void for_each_connection(struct loop *loop, int (*close_one)(h2o_req_t *req, void *data))
 {
     h2o_globalconf_t *globalconf = loop->config->globalconf;
-    (void)globalconf->http1.callbacks.foreach_request(&loop->context, close_if_idle, NULL);
+    (void)globalconf->http1.callbacks.foreach_request(&loop->context, close_one, NULL);
 }
 
 static void close_listener(struct loop *loop)
@@ -155,26 +172,44 @@ static void begin_drain(struct loop *loop)
     close_listener(loop);
 }
 
+static void do_command(struct loop *loop, enum loop_command command)
+{
+    switch (command) {
+    case LOOP_SERVE:
+        return;
+    case LOOP_DRAIN:
+        begin_drain(loop);
+        return;
+    case LOOP_CUT:
+        exchange_cut_all(loop);
+        return;
+    case LOOP_STOP:
+        for_each_connection(loop, close_both_sides);
+        return;
+    }
+}
+
+/* Closes what need not stay open in this phase. */
+static void close_connections(struct loop *loop)
+{
+    int64_t idle_end_ns = loop->_draining_since_ns + EDGE_DRAIN_IDLE_GRACE_MS * CLOCK_NS_PER_MS;
+    if (loop->_phase == LOOP_CUT) {
+        for_each_connection(loop, close_reading_side);
+    } else if (loop->_phase == LOOP_DRAIN && clock_monotonic_ns() >= idle_end_ns) {
+        for_each_connection(loop, close_if_idle);
+    }
+}
+
 /* Carries out the commands that came since the last round, one by one. */
 static void obey(struct loop *loop)
 {
     int command = atomic_load_explicit(&loop->_shared.command, memory_order_acquire);
     while ((int)loop->_phase < command) {
         loop->_phase++;
-        if (loop->_phase == LOOP_DRAIN) {
-            begin_drain(loop);
-        } else if (loop->_phase == LOOP_CUT) {
-            exchange_cut_all(loop);
-        }
+        do_command(loop, loop->_phase);
         atomic_store_explicit(&loop->_shared.obeyed, (int)loop->_phase, memory_order_release);
     }
-    if (loop->_phase == LOOP_DRAIN || loop->_phase == LOOP_CUT) {
-        int64_t now = clock_monotonic_ns();
-        int64_t idle_end_ns = loop->_draining_since_ns + EDGE_DRAIN_IDLE_GRACE_MS * CLOCK_NS_PER_MS;
-        if (loop->_phase == LOOP_CUT || now >= idle_end_ns) {
-            close_idle(loop);
-        }
-    }
+    close_connections(loop);
 }
 
 /* --- The rounds ------------------------------------------------------------------------------- */

@@ -1,0 +1,218 @@
+/* Stopping: every request that was read is answered, and the process ends in time with 0. */
+#include "base/check.h"
+#include "base/clock.h"
+#include "edge_process.h"
+#include "fake_orders.h"
+#include "raw_http.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PATIENCE_MS 20000
+
+static const enum fake_step held[] = {FAKE_HELD, FAKE_PLACED};
+
+struct scene {
+    struct fake_orders fake;
+    struct edge_process edge;
+    struct http_answer answer;
+};
+
+static int setup(void **state)
+{
+    struct scene *scene = calloc(1, sizeof(*scene));
+    assert_non_null(scene);
+    fake_orders_start(&scene->fake);
+    *state = scene;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *scene = *state;
+    (void)unlink(scene->edge.log_path);
+    fake_orders_stop(&scene->fake);
+    free(scene);
+    return 0;
+}
+
+static void start_edge(struct scene *scene, const char *const *settings)
+{
+    edge_process_start(&scene->edge, scene->fake.port, settings);
+    edge_process_wait_ready(&scene->edge, true);
+}
+
+static void begin_drain(struct scene *scene)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    process_signal(&scene->edge.process, SIGTERM);
+    while (edge_process_count_log(&scene->edge, "\"event\":\"draining\"") == 0) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+    }
+}
+
+static void assert_ends(struct scene *scene, int status)
+{
+    assert_int_equal(process_wait(&scene->edge.process, PATIENCE_MS), status);
+}
+
+/* The promise of a rolling restart: what was read is answered, placed orders included. */
+static void drain_request_in_flight_is_answered(void **state)
+{
+    static const char *const settings[] = {"EDGE_DRAIN_TIMEOUT_MS=10000", NULL};
+    struct scene *scene = *state;
+    struct edge_placing placing;
+    start_edge(scene, settings);
+    fake_orders_script(&scene->fake, held, COUNT_OF(held));
+    edge_process_begin_place(&placing, &scene->edge, "k");
+    fake_orders_wait_held(&scene->fake, 1);
+    begin_drain(scene);
+    const struct timespec pause = {.tv_nsec = 300 * 1000000};
+    (void)nanosleep(&pause, NULL);
+    (void)fake_orders_release(&scene->fake);
+    struct http_answer *answer = edge_process_end_place(&placing);
+    edge_process_assert(answer, 201, NULL);
+    free(answer);
+    assert_ends(scene, 0);
+    assert_int_equal(edge_process_count_log(&scene->edge, "\"finished\":1,\"refused\":0"), 1);
+}
+
+/* A service that never answers must not keep the edge: the deadline answers for it. */
+static void drain_deadline_answers_what_is_left(void **state)
+{
+    static const char *const settings[] = {"EDGE_DRAIN_TIMEOUT_MS=500", NULL};
+    struct scene *scene = *state;
+    struct edge_placing placing;
+    start_edge(scene, settings);
+    fake_orders_script(&scene->fake, held, COUNT_OF(held));
+    edge_process_begin_place(&placing, &scene->edge, "k");
+    fake_orders_wait_held(&scene->fake, 1);
+    begin_drain(scene);
+    struct http_answer *answer = edge_process_end_place(&placing);
+    edge_process_assert(answer, 504, "OUTCOME_UNKNOWN");
+    free(answer);
+    assert_ends(scene, 0);
+    assert_int_equal(edge_process_count_log(&scene->edge, "\"cancelled\":1"), 1);
+}
+
+/* Balancers look at /readyz: it must say no while requests are still served as ever. */
+static void drain_pause_serves_while_not_ready(void **state)
+{
+    static const char *const settings[] = {"EDGE_DRAIN_PAUSE_MS=1500", NULL};
+    struct scene *scene = *state;
+    start_edge(scene, settings);
+    begin_drain(scene);
+    edge_process_wait_ready(&scene->edge, false);
+    edge_process_place(&scene->edge, "k", &scene->answer);
+    edge_process_assert(&scene->answer, 201, NULL);
+    assert_ends(scene, 0);
+}
+
+/* An idle connection gets a moment to use it once more, then it is closed for it. */
+static void drain_idle_connections_are_used_once_more_or_closed(void **state)
+{
+    static const char request[] = "GET /v1/sales/" EDGE_SALE " HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct scene *scene = *state;
+    char answer[4096];
+    start_edge(scene, NULL);
+    int used = raw_http_connect(scene->edge.http_port);
+    int idle = raw_http_connect(scene->edge.http_port);
+    int silent = raw_http_connect(scene->edge.http_port);
+    raw_http_send(used, request);
+    assert_true(raw_http_read(used, answer, sizeof(answer)) > 0);
+    raw_http_send(idle, request);
+    assert_true(raw_http_read(idle, answer, sizeof(answer)) > 0);
+    begin_drain(scene);
+    const struct timespec pause = {.tv_nsec = 200 * 1000000};
+    (void)nanosleep(&pause, NULL);
+    raw_http_send(used, request);
+    assert_true(raw_http_read(used, answer, sizeof(answer)) > 0);
+    assert_non_null(strstr(answer, "HTTP/1.1 200"));
+    assert_non_null(strstr(answer, "Connection: close"));
+    assert_int_equal(raw_http_read(idle, answer, sizeof(answer)), 0);
+    assert_int_equal(raw_http_read(silent, answer, sizeof(answer)), 0);
+    (void)close(used);
+    (void)close(idle);
+    (void)close(silent);
+    assert_ends(scene, 0);
+    assert_int_equal(edge_process_count_log(&scene->edge, "\"connections_cut\":0"), 1);
+}
+
+/* Half a request is not a request that was read: it is waited for, but not beyond the deadline. */
+static void drain_half_a_request_does_not_hold_the_end(void **state)
+{
+    static const char *const settings[] = {"EDGE_DRAIN_TIMEOUT_MS=700", NULL};
+    struct scene *scene = *state;
+    start_edge(scene, settings);
+    int fd = raw_http_connect(scene->edge.http_port);
+    raw_http_send(fd, "GET /v1/sales");
+    begin_drain(scene);
+    assert_ends(scene, 0);
+    assert_int_equal(edge_process_count_log(&scene->edge, "\"connections_cut\":1"), 1);
+    (void)close(fd);
+}
+
+/* An operator who asks twice means it. */
+static void drain_second_signal_ends_at_once(void **state)
+{
+    struct scene *scene = *state;
+    struct edge_placing placing;
+    start_edge(scene, NULL);
+    fake_orders_script(&scene->fake, held, COUNT_OF(held));
+    edge_process_begin_place(&placing, &scene->edge, "k");
+    fake_orders_wait_held(&scene->fake, 1);
+    begin_drain(scene);
+    int64_t began_ns = clock_monotonic_ns();
+    process_signal(&scene->edge.process, SIGTERM);
+    assert_ends(scene, 128 + SIGTERM);
+    assert_true(clock_monotonic_ns() - began_ns < 3 * CLOCK_NS_PER_SECOND);
+    free(edge_process_end_place(&placing));
+}
+
+/* A taken port is named with its owner, so nobody has to search for it. */
+static void drain_taken_port_is_refused_with_its_owner(void **state)
+{
+    struct scene *scene = *state;
+    char setting[64];
+    char log_path[] = "edge-taken.XXXXXX";
+    const char *const argv[] = {EDGE_PROGRAM, NULL};
+    const char *const environment[] = {setting, "EDGE_OPS_ADDR=127.0.0.1:0", NULL};
+    struct edge_process second = {.http_port = 0};
+    start_edge(scene, NULL);
+    (void)snprintf(setting, sizeof(setting), "EDGE_HTTP_ADDR=127.0.0.1:%d", scene->edge.http_port);
+    int fd = mkstemp(log_path);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    (void)snprintf(second.log_path, sizeof(second.log_path), "%s", log_path);
+    assert_int_equal(process_start(&second.process, argv, environment, log_path), 0);
+    assert_int_equal(process_wait(&second.process, PATIENCE_MS), 1);
+    assert_int_equal(edge_process_count_log(&second, "taken by stampede-edge"), 1);
+    (void)unlink(log_path);
+    edge_process_stop(&scene->edge);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(drain_request_in_flight_is_answered),
+        TEST(drain_deadline_answers_what_is_left),
+        TEST(drain_pause_serves_while_not_ready),
+        TEST(drain_idle_connections_are_used_once_more_or_closed),
+        TEST(drain_half_a_request_does_not_hold_the_end),
+        TEST(drain_second_signal_ends_at_once),
+        TEST(drain_taken_port_is_refused_with_its_owner),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

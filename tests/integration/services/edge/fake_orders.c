@@ -1,0 +1,327 @@
+#include "fake_orders.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "rpc/server.h"
+#include "rpc/status.h"
+#include "stampede/orders/v1/orders.pb-c.h"
+#include "stampede/sales/v1/sales.pb-c.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define PATIENCE_MS 20000
+
+static void sleep_ms(long ms)
+{
+    const struct timespec duration = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)nanosleep(&duration, NULL);
+}
+
+static void note(char text[FAKE_TEXT], const char *value)
+{
+    (void)snprintf(text, FAKE_TEXT, "%s", value == NULL ? "" : value);
+}
+
+/* --- Replies -------------------------------------------------------------------------------- */
+
+static Stampede__Orders__V1__Order *make_order(
+    struct arena *arena, char *sale_id, const Stampede__Orders__V1__BatchPlaceOrdersItem *item)
+{
+    static char order_id[] = "9f1d2c3b-4a5e-8f60-9182-a3b4c5d6e7f8";
+    Stampede__Orders__V1__Order *order = arena_alloc(arena, sizeof(*order));
+    stampede__orders__v1__order__init(order);
+    order->sale_id = sale_id;
+    order->order_id = order_id;
+    order->number = 1;
+    order->customer_id = item->customer_id;
+    order->quantity = item->quantity;
+    order->status = STAMPEDE__ORDERS__V1__ORDER__STATUS__CONFIRMED;
+    return order;
+}
+
+static void fill_error(struct arena *arena, Stampede__Orders__V1__BatchPlaceOrdersResult *result,
+                       enum rpc_code code, const char *reason)
+{
+    const struct rpc_status status = {
+        .code = code, .message = "as the script says", .reason = reason, .domain = "stampede"};
+    result->outcome_case = STAMPEDE__ORDERS__V1__BATCH_PLACE_ORDERS_RESULT__OUTCOME_ERROR;
+    result->error = rpc_status_to_message(&status, arena);
+}
+
+static Stampede__Orders__V1__BatchPlaceOrdersResult *make_result(
+    struct arena *arena, enum fake_step step, char *sale_id,
+    const Stampede__Orders__V1__BatchPlaceOrdersItem *item)
+{
+    Stampede__Orders__V1__BatchPlaceOrdersResult *result = arena_alloc(arena, sizeof(*result));
+    stampede__orders__v1__batch_place_orders_result__init(result);
+    switch (step) {
+    case FAKE_SOLD_OUT:
+        fill_error(arena, result, RPC_FAILED_PRECONDITION, "SOLD_OUT");
+        break;
+    case FAKE_ITEM_UNKNOWN:
+        fill_error(arena, result, RPC_DEADLINE_EXCEEDED, "OUTCOME_UNKNOWN");
+        break;
+    case FAKE_ITEM_EMPTY:
+        break;
+    default:
+        result->outcome_case = STAMPEDE__ORDERS__V1__BATCH_PLACE_ORDERS_RESULT__OUTCOME_ORDER;
+        result->order = make_order(arena, sale_id, item);
+        result->replayed = step == FAKE_REPLAYED;
+        break;
+    }
+    return result;
+}
+
+static void finish_batch(struct rpc_call *call, enum fake_step step,
+                         const Stampede__Orders__V1__BatchPlaceOrdersRequest *request)
+{
+    struct arena *arena = rpc_call_arena(call);
+    Stampede__Orders__V1__BatchPlaceOrdersResponse reply =
+        STAMPEDE__ORDERS__V1__BATCH_PLACE_ORDERS_RESPONSE__INIT;
+    reply.n_results = request->n_items - (step == FAKE_WRONG_COUNT ? 1 : 0);
+    reply.results = arena_calloc(arena, request->n_items,
+                                 sizeof(Stampede__Orders__V1__BatchPlaceOrdersResult *));
+    for (size_t i = 0; i < request->n_items; i++) {
+        reply.results[i] = make_result(arena, step, request->sale_id, request->items[i]);
+    }
+    rpc_call_finish(call, &reply.base);
+}
+
+static void fail_call(struct rpc_call *call, enum rpc_code code, const char *reason)
+{
+    const struct rpc_status status = {
+        .code = code, .message = "as the script says", .reason = reason, .domain = "stampede"};
+    rpc_call_fail(call, &status);
+}
+
+/* --- Calls ---------------------------------------------------------------------------------- */
+
+/* Notes what a call said and takes the next step; the lock is held. */
+static enum fake_step take_step_locked(struct fake_orders *fake)
+{
+    enum fake_step step = fake->script[fake->next];
+    if (fake->next + 1 < fake->steps) {
+        fake->next++;
+    }
+    return step;
+}
+
+static void note_batch_locked(struct fake_orders *fake,
+                              const Stampede__Orders__V1__BatchPlaceOrdersRequest *request)
+{
+    struct fake_seen *seen = &fake->seen;
+    seen->calls++;
+    seen->items += (unsigned)request->n_items;
+    if (request->n_items > seen->items_max) {
+        seen->items_max = (unsigned)request->n_items;
+    }
+    for (size_t i = 0; i < request->n_items; i++) {
+        const Stampede__Orders__V1__BatchPlaceOrdersItem *item = request->items[i];
+        note(seen->key, item->idempotency_key);
+        note(seen->request_id, item->request_id);
+        note(seen->traceparent, item->traceparent);
+        if (item->timeout_ms > seen->timeout_ms_max) {
+            seen->timeout_ms_max = item->timeout_ms;
+        }
+    }
+}
+
+static void handle_batch(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    struct fake_orders *fake = data;
+    const Stampede__Orders__V1__BatchPlaceOrdersRequest *request = (const void *)message;
+    (void)pthread_mutex_lock(&fake->lock);
+    note_batch_locked(fake, request);
+    enum fake_step step = take_step_locked(fake);
+    if (step == FAKE_HELD && fake->held_count < FAKE_HELD_MAX) {
+        fake->held[fake->held_count].call = call;
+        fake->held[fake->held_count].request = request;
+        fake->held_count++;
+    }
+    (void)pthread_mutex_unlock(&fake->lock);
+    switch (step) {
+    case FAKE_HELD:
+        return;
+    case FAKE_LOST:
+        fail_call(call, RPC_UNAVAILABLE, NULL);
+        return;
+    case FAKE_OVERLOADED:
+        fail_call(call, RPC_RESOURCE_EXHAUSTED, "OVERLOADED");
+        return;
+    case FAKE_DRAINING:
+        fail_call(call, RPC_UNAVAILABLE, "DRAINING");
+        return;
+    default:
+        finish_batch(call, step, request);
+    }
+}
+
+static void note_metadata(const struct rpc_call *call, const char *key, char text[FAKE_TEXT])
+{
+    size_t length = 0;
+    const char *value = rpc_call_metadata(call, key, &length);
+    (void)snprintf(text, FAKE_TEXT, "%.*s", value == NULL ? 0 : (int)length,
+                   value == NULL ? "" : value);
+}
+
+/* GetSale and PauseSale: a sale, or what the script says about calls as a whole. */
+static void handle_sale(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    static char sale_id[] = "0190a5b0-0000-7000-8000-000000000001";
+    struct fake_orders *fake = data;
+    Stampede__Sales__V1__Sale sale = STAMPEDE__SALES__V1__SALE__INIT;
+    (void)message;
+    (void)pthread_mutex_lock(&fake->lock);
+    fake->seen.reads++;
+    note_metadata(call, "authorization", fake->seen.authorization);
+    note_metadata(call, "x-request-id", fake->seen.metadata_request_id);
+    enum fake_step step = take_step_locked(fake);
+    (void)pthread_mutex_unlock(&fake->lock);
+    if (step == FAKE_LOST) {
+        fail_call(call, RPC_UNAVAILABLE, NULL);
+        return;
+    }
+    sale.sale_id = sale_id;
+    sale.version = 7;
+    sale.state = STAMPEDE__SALES__V1__SALE__STATE__LIVE;
+    rpc_call_finish(call, &sale.base);
+}
+
+/* --- Life ----------------------------------------------------------------------------------- */
+
+static void serve(struct fake_orders *fake)
+{
+    char address[32];
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%d", fake->port);
+    const struct rpc_server_config config = {
+        .address = address,
+        .threads = 1,
+        .calls_max = 256,
+        .message_bytes_max = 1024 * 1024,
+        .call_arena_bytes_max = 8 * 1024 * 1024,
+        .error_domain = "stampede",
+        .overloaded_reason = "OVERLOADED",
+    };
+    const struct rpc_method methods[] = {
+        {.service = &stampede__orders__v1__order_service__descriptor,
+         .name = "BatchPlaceOrders",
+         .handle = handle_batch,
+         .data = fake},
+        {.service = &stampede__sales__v1__sale_service__descriptor,
+         .name = "GetSale",
+         .handle = handle_sale,
+         .data = fake},
+        {.service = &stampede__sales__v1__sale_service__descriptor,
+         .name = "PauseSale",
+         .handle = handle_sale,
+         .data = fake},
+    };
+    assert_int_equal(rpc_server_create(&config, &fake->server), 0);
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        assert_int_equal(rpc_server_add(fake->server, &methods[i]), 0);
+    }
+    assert_int_equal(rpc_server_start(fake->server, &fake->port), 0);
+}
+
+void fake_orders_start(struct fake_orders *fake)
+{
+    memset(fake, 0, sizeof(*fake));
+    assert_int_equal(pthread_mutex_init(&fake->lock, NULL), 0);
+    fake->steps = 1; /* of zeros: FAKE_PLACED */
+    serve(fake);
+}
+
+void fake_orders_script(struct fake_orders *fake, const enum fake_step *steps, size_t count)
+{
+    assert_true(count >= 1 && count <= FAKE_STEPS_MAX);
+    (void)pthread_mutex_lock(&fake->lock);
+    memcpy(fake->script, steps, count * sizeof(steps[0]));
+    fake->steps = count;
+    fake->next = 0;
+    memset(&fake->seen, 0, sizeof(fake->seen));
+    (void)pthread_mutex_unlock(&fake->lock);
+}
+
+static size_t held_count(struct fake_orders *fake)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    size_t count = fake->held_count;
+    (void)pthread_mutex_unlock(&fake->lock);
+    return count;
+}
+
+void fake_orders_wait_held(struct fake_orders *fake, size_t count)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    while (held_count(fake) < count) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        sleep_ms(5);
+    }
+}
+
+bool fake_orders_held_is_cancelled(struct fake_orders *fake)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    bool is_cancelled = fake->held_count > 0 && rpc_call_is_cancelled(fake->held[0].call);
+    (void)pthread_mutex_unlock(&fake->lock);
+    return is_cancelled;
+}
+
+size_t fake_orders_release(struct fake_orders *fake)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    size_t count = fake->held_count;
+    for (size_t i = 0; i < count; i++) {
+        finish_batch(fake->held[i].call, FAKE_PLACED, fake->held[i].request);
+    }
+    fake->held_count = 0;
+    (void)pthread_mutex_unlock(&fake->lock);
+    return count;
+}
+
+/* Finishes what is held, as a handler must also for calls that are gone; a stopped server waits. */
+static void *finish_held(void *data)
+{
+    struct fake_orders *fake = data;
+    sleep_ms(100);
+    (void)fake_orders_release(fake);
+    return NULL;
+}
+
+void fake_orders_kill(struct fake_orders *fake)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, finish_held, fake), 0);
+    (void)rpc_server_stop(fake->server, clock_monotonic_ns());
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    rpc_server_destroy(fake->server);
+    fake->server = NULL;
+}
+
+void fake_orders_restart(struct fake_orders *fake)
+{
+    assert_null(fake->server);
+    serve(fake);
+}
+
+struct fake_seen fake_orders_seen(struct fake_orders *fake)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    struct fake_seen seen = fake->seen;
+    (void)pthread_mutex_unlock(&fake->lock);
+    return seen;
+}
+
+void fake_orders_stop(struct fake_orders *fake)
+{
+    if (fake->server != NULL) {
+        fake_orders_kill(fake);
+    }
+    (void)pthread_mutex_destroy(&fake->lock);
+}

@@ -1,0 +1,81 @@
+/*
+ * The orders service as a test wants it: it answers each call by the next step of a script, holds
+ * calls until it is told to answer, and can be killed and started again on its port.
+ */
+#ifndef FAKE_ORDERS_H
+#define FAKE_ORDERS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FAKE_STEPS_MAX 64
+#define FAKE_HELD_MAX  64
+#define FAKE_TEXT      160
+
+struct rpc_call;
+struct rpc_server;
+
+/* What one call gets. The last step of a script repeats. */
+enum fake_step {
+    FAKE_PLACED,
+    FAKE_REPLAYED,
+    FAKE_SOLD_OUT,
+    FAKE_ITEM_UNKNOWN, /* each item: OUTCOME_UNKNOWN */
+    FAKE_ITEM_EMPTY,   /* each item: neither order nor error */
+    FAKE_WRONG_COUNT,  /* one result too few */
+    FAKE_LOST,         /* UNAVAILABLE without details */
+    FAKE_OVERLOADED,   /* the whole call: OVERLOADED, with details */
+    FAKE_DRAINING,     /* the whole call: DRAINING, with details */
+    FAKE_HELD,         /* kept until fake_orders_release */
+};
+
+/* What the calls said, as far as a test looks at it. */
+struct fake_seen {
+    unsigned calls, items, items_max; /* batch calls, their items, the most in one call */
+    int timeout_ms_max;
+    char key[FAKE_TEXT], request_id[FAKE_TEXT], traceparent[FAKE_TEXT]; /* of the last item */
+    unsigned reads;
+    char authorization[FAKE_TEXT], metadata_request_id[FAKE_TEXT]; /* of the last read */
+};
+
+struct fake_orders {
+    struct rpc_server *server;
+    int port;
+    pthread_mutex_t lock; /* of all below */
+    enum fake_step script[FAKE_STEPS_MAX];
+    size_t steps, next;
+    struct {
+        struct rpc_call *call;
+        const void *request;
+    } held[FAKE_HELD_MAX];
+    size_t held_count;
+    struct fake_seen seen;
+};
+
+/* Fails the test when it cannot. */
+void fake_orders_start(struct fake_orders *fake);
+
+/* Replaces the script; count steps. */
+void fake_orders_script(struct fake_orders *fake, const enum fake_step *steps, size_t count);
+
+/* Waits until so many calls are held. */
+void fake_orders_wait_held(struct fake_orders *fake, size_t count);
+
+/* Whether the first held call has been given up by the edge. */
+bool fake_orders_held_is_cancelled(struct fake_orders *fake);
+
+/* Answers all held calls with placed orders; returns how many. */
+size_t fake_orders_release(struct fake_orders *fake);
+
+/* Ends the server at once, calls in flight included. */
+void fake_orders_kill(struct fake_orders *fake);
+
+/* Serves again on the same port. */
+void fake_orders_restart(struct fake_orders *fake);
+
+struct fake_seen fake_orders_seen(struct fake_orders *fake);
+
+void fake_orders_stop(struct fake_orders *fake);
+
+#endif
