@@ -5,7 +5,10 @@
 --   wrk -t2 -c200 -d60s -s crowd.lua http://host:port -- <sale id> <folder> <keys> <copies> <prefix>
 --
 -- <folder>/answers.<thread> gets a line per answer: status, request id, order id or reason.
--- A thread stops when it has all its answers; the duration is the bound for lost ones.
+-- A request that is answered 503 or 504 is sent again with the same key until it has its answer, as
+-- a shop would do; each answer is written down.
+-- A thread that has all its answers makes <folder>/done.<thread>, since wrk itself always runs for
+-- its whole duration, which is the bound for lost ones.
 local threads = 0
 
 function setup(thread)
@@ -25,23 +28,37 @@ function init(arguments)
     end
     total = math.ceil((keys - first) / step) * mine
     sent, answered = 0, 0
+    again, again_first, again_last = {}, 1, 0
+    -- wrk asks its first thread once for a request that it only looks at.
+    asked_before = number ~= 0
     file = io.open(folder .. "/answers." .. number, "w")
     path = "/v1/sales/" .. sale .. "/orders"
 end
 
+local function place(key, copy)
+    return wrk.format("POST", path, {
+        ["Content-Type"] = "application/json",
+        ["Idempotency-Key"] = "key-" .. key,
+        ["X-Request-Id"] = prefix .. "." .. key .. "." .. copy,
+    }, '{"customerId":"customer-' .. key .. '","quantity":1}')
+end
+
 function request()
-    if sent >= total then
+    if asked_before and again[again_first] then
+        local retry = again[again_first]
+        again[again_first] = nil
+        again_first = again_first + 1
+        return place(retry.key, retry.copy)
+    end
+    if sent >= total or not asked_before then
         -- A connection without work asks something harmless until the last answer is in.
+        asked_before = true
         return wrk.format("GET", "/v1/sales/" .. sale, { ["X-Request-Id"] = "idle" })
     end
     local key = first + math.floor(sent / mine) * step
     local copy = sent % mine
     sent = sent + 1
-    return wrk.format("POST", path, {
-        ["Content-Type"] = "application/json",
-        ["Idempotency-Key"] = "key-" .. key,
-        ["X-Request-Id"] = prefix .. "." .. key .. "." .. number .. copy,
-    }, '{"customerId":"customer-' .. key .. '","quantity":1}')
+    return place(key, number .. copy)
 end
 
 local function header(headers, name)
@@ -56,9 +73,16 @@ function response(status, headers, body)
     if id == "idle" then return end
     local detail = body:match('"orderId":"([^"]*)"') or body:match('"reason":"([^"]*)"') or "-"
     file:write(status, " ", id, " ", detail, "\n")
+    if status == 503 or status == 504 then
+        local key, copy = id:match("%.(%d+)%.(%d+)$")
+        again_last = again_last + 1
+        again[again_last] = { key = key, copy = copy }
+        return
+    end
     answered = answered + 1
     if answered >= total then
         file:flush()
+        io.open(folder .. "/done." .. number, "w"):close()
         wrk.thread:stop()
     elseif answered % 64 == 0 then
         file:flush()

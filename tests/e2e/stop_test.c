@@ -69,7 +69,7 @@ static void start_a_crowd_and_wait_for_orders(const char *key, int seconds)
 static void stop_edge_under_load_loses_no_answer(void **state)
 {
     (void)state;
-    start_a_crowd_and_wait_for_orders("stop-edge", 6);
+    start_a_crowd_and_wait_for_orders("stop-edge", 5);
     stack_terminate_edge(&stack);
     long orders = orders_in_database();
     crowd_collect(&crowd);
@@ -85,7 +85,7 @@ static void stop_edge_under_load_loses_no_answer(void **state)
 static void stop_orders_under_load_leaves_nothing_in_doubt(void **state)
 {
     (void)state;
-    start_a_crowd_and_wait_for_orders("stop-orders", 15);
+    start_a_crowd_and_wait_for_orders("stop-orders", 20);
     stack_terminate_orders(&stack);
     stack_start_orders(&stack);
     stack_wait_ready(&stack, 20000);
