@@ -196,7 +196,6 @@ static void init_shared(struct rpc_channel *channel)
 static void take_down(struct rpc_channel *channel)
 {
     rpc_queue_fini(&channel->queue);
-    rpc_core_release();
     pthread_cond_destroy(&channel->_shared.changed);
     pthread_mutex_destroy(&channel->_shared.lock);
     MAGIC_CLEAR(channel);
@@ -216,7 +215,7 @@ int rpc_channel_create(const struct rpc_channel_config *config, struct rpc_chann
     rpc_op_init(&channel->watch_op, on_watch);
     rpc_op_init(&channel->greet_op, on_greet);
     init_shared(channel);
-    rpc_core_acquire();
+    rpc_core_start();
     rpc_queue_init(&channel->queue);
     int error = rpc_queue_start(&channel->queue, 1, "rpc-channel");
     if (error != 0) {

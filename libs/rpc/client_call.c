@@ -7,7 +7,7 @@
  *   failed before it left: an empty batch, which completes at once on the channel's thread.
  *
  * The core's call is let go when the call is over, not when the last reference is: a holder of
- * ret_call may outlive the channel and the core, and its late cancel does nothing.
+ * ret_call may outlive the channel, and its late cancel does nothing.
  */
 #include "rpc/client_call.h"
 

@@ -3,7 +3,6 @@
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@ static struct {
     void *data;
 } hook;
 
-static pthread_once_t log_once = PTHREAD_ONCE_INIT;
+static pthread_once_t start_once = PTHREAD_ONCE_INIT;
 
 static void forward_log(gpr_log_func_args *args)
 {
@@ -26,30 +25,20 @@ static void forward_log(gpr_log_func_args *args)
     }
 }
 
-static void take_log(void)
-{
-    gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
-    gpr_set_log_function(forward_log);
-}
-
 void rpc_core_on_log(rpc_log_fn on_log, void *data)
 {
     hook.on_log = on_log;
     hook.data = data;
 }
 
-void rpc_core_acquire(void)
+static void start(void)
 {
-    /* The core's threads inherit the mask: signals stay with the program's own threads. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_once(&log_once, take_log);
+    gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+    gpr_set_log_function(forward_log);
     grpc_init();
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void rpc_core_release(void)
+void rpc_core_start(void)
 {
-    grpc_shutdown_blocking();
+    pthread_once(&start_once, start);
 }

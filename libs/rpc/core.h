@@ -1,6 +1,11 @@
 /*
- * The C core as a process-wide thing: started with the first user, ended with the last, and what it
- * has to say about itself.
+ * The C core as a process-wide thing: started with the first server or channel and there until the
+ * process ends, and what it has to say about itself.
+ *
+ * It is never shut down on purpose. grpc_shutdown joins the core's own threads, and one of them
+ * rests for up to ten seconds after a write had to wait for a slow reader: a program would sit
+ * there after its last call, past the patience of whoever stops it. Servers and channels end
+ * completely by themselves; the idle threads that remain hold nothing of theirs.
  *
  * The core logs by a global function. Here that is silent but for errors, and those go to one
  * settable hook. A broken assertion of the core ends the process; its text always reaches standard
@@ -18,10 +23,12 @@ typedef void (*rpc_log_fn)(const char *text, void *data);
  */
 void rpc_core_on_log(rpc_log_fn on_log, void *data);
 
-/* Starts the core, or counts one more user. Servers and channels do it themselves. Any thread. */
-void rpc_core_acquire(void);
-
-/* One user less; the last one ends the core and waits for its threads. Any thread of ours. */
-void rpc_core_release(void);
+/*
+ * Starts the core unless it runs. Servers and channels do it themselves. Fork before, never after.
+ * The core makes threads whenever it likes, in whichever thread calls it, and they inherit that
+ * one's signal mask: block the signals that the program waits for in main, before anything else.
+ * Any thread.
+ */
+void rpc_core_start(void);
 
 #endif

@@ -395,7 +395,6 @@ static void take_down(struct rpc_server *server)
     grpc_server_destroy(server->core);
     server->core = NULL;
     free_calls(server);
-    rpc_core_release();
 }
 
 /* Waits until the core has shut down and every call is free, or deadline_ns; tells which. */
@@ -448,7 +447,7 @@ int rpc_server_start(struct rpc_server *server, int *ret_port)
     if (error != 0) {
         return error;
     }
-    rpc_core_acquire();
+    rpc_core_start();
     server->_shared.shut_down = false;
     server->core = create_core(server);
     rpc_queue_init(&server->queue);
