@@ -163,6 +163,9 @@ function(stampede_fuzzer source)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
     target_link_libraries(${name} PRIVATE ${F_USES} stampede_flags)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    stampede_test(fuzz/${name} COMMAND ${name} -runs=20000 -max_total_time=20
+    # What libFuzzer finds goes into the first folder; the committed corpus is only read.
+    set(found "${CMAKE_BINARY_DIR}/fuzz/${name}-found")
+    file(MAKE_DIRECTORY "${found}")
+    stampede_test(fuzz/${name} COMMAND ${name} -runs=20000 -max_total_time=20 "${found}"
                   "${CMAKE_CURRENT_SOURCE_DIR}/${F_CORPUS}" TIMEOUT 90 LABELS fuzz)
 endfunction()
