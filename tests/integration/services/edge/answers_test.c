@@ -186,8 +186,8 @@ static void answers_ambiguous_requests_are_refused(void **state)
         "GET /v1/sales HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         "GET /v1/sales HTTP/1.1\nHost: a\n\n",
         "POST /v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
-        "POST /v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
-        "\r\n2\r\n{}\r\n0\r\n\r\n",
+        ("POST /v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
+         "\r\n2\r\n{}\r\n0\r\n\r\n"),
         "GET /v1/sales HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded: 2\r\n\r\n",
     };
     struct scene *scene = *state;
@@ -288,8 +288,8 @@ static void answers_ops_shows_limits_and_refusals(void **state)
     edge_process_assert(&scene->answer, 200, NULL);
     static const char *const parts[] = {
         "stampede_refused_total{reason=\"ROUTE_NOT_FOUND\"}",
-        "stampede_http_request_duration_seconds_count{method=\"POST\","
-        "route=\"/v1/sales/{sale_id}/orders\",status=\"2xx\"}",
+        ("stampede_http_request_duration_seconds_count{method=\"POST\","
+         "route=\"/v1/sales/{sale_id}/orders\",status=\"2xx\"}"),
         "stampede_calls_in_flight",
         "stampede_connections_limit 8",
         "stampede_build_info",
