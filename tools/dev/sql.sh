@@ -1,12 +1,11 @@
 # shellcheck shell=bash
 # ./dev sql: the queries of docs/typed-sql.md against a PostgreSQL that is made for it from
-# migrations/ and gone afterwards. Needs output.sh and packages.sh of the same folder.
+# migrations/ and gone afterwards. Needs $root, and for sql_main
+# output.sh, packages.sh and stack.sh of the same folder.
 
-# Folders of queries are named so, and hold .sql files. Those of the tool's own tests are wrong on
-# purpose, and their tests prepare them.
+# Folders of queries are named so, and hold .sql files.
 sql_folders() {
-    (cd "$root" && find libs services tests tools -type d -name queries \
-        -not -path 'tests/*/tools/typedsql/*' | sort)
+    (cd "$root" && find libs services tests tools -type d -name queries | sort)
 }
 
 # sql_run prepare|check: builds the tool of preset dev unless TYPEDSQL names one.
@@ -19,7 +18,7 @@ sql_run() {
         return 0
     fi
     scratch="$(mktemp -d)" || return 1
-    url="$("$root/tools/dev/scratch-postgres" start "$scratch/pg" --migrate --owner-pid "$BASHPID" |
+    url="$("$root/tools/dev/scratch-postgres" start "$scratch/pg" --migrate --owner-pid $$ |
         sed -n 's/^DATABASE_URL=//p')"
     if [[ -n $url ]]; then
         (cd "$root" && "$tool" "$command" "$url" "${folders[@]}") || status=1

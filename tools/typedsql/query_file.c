@@ -153,7 +153,9 @@ static int read_command(struct arena *arena, struct report *report, struct query
         sql_token_cut(arena, source->text + file->sql_at, length, &file->tokens, &error_at);
     if (status == -EINVAL) {
         report_at(report, source, file->sql_at + error_at,
-                  "this quote or comment has no end, or there is no such parameter");
+                  source->text[file->sql_at + error_at] == '$'
+                      ? "there is no such parameter, or this quote has no end"
+                      : "this quote or comment has no end");
     } else if (status == -E2BIG) {
         report_file(report, source->path, "the command is too long");
     }

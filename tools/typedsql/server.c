@@ -63,6 +63,20 @@ static size_t byte_of_character(const char *text, long character)
     return at;
 }
 
+/* Where the command has the parameter that a message without a position names; 0 for none. */
+static size_t parameter_offset(const struct query_file *file, const char *message)
+{
+    const char *dollar = message != NULL ? strchr(message, '$') : NULL;
+    long number = dollar != NULL ? strtol(dollar + 1, NULL, 10) : 0;
+    for (size_t i = 0; i < file->tokens.count; i++) {
+        if (file->tokens.list[i].kind == SQL_TOKEN_PARAMETER &&
+            file->tokens.list[i].parameter == number) {
+            return file->tokens.list[i].at;
+        }
+    }
+    return 0;
+}
+
 /* The server's words for what is wrong with the command, at the place that it names. */
 static void report_failure(struct server *server, const struct query_file *file,
                            const PGresult *result)
@@ -71,8 +85,8 @@ static void report_failure(struct server *server, const struct query_file *file,
     const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    size_t offset =
-        position != NULL ? byte_of_character(file->sql, strtol(position, NULL, 10) - 1) : 0;
+    size_t offset = position != NULL ? byte_of_character(file->sql, strtol(position, NULL, 10) - 1)
+                                     : parameter_offset(file, message);
     query_file_report_sql(server->_report, file, offset, "%s",
                           message != NULL ? message : PQresultErrorMessage(result));
     if (detail != NULL) {

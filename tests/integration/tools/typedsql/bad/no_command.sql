@@ -1,0 +1,4 @@
+-- @query no_command exec
+--= bad/no_command.sql:2:1: error: the command is missing
+--=     2 | 
+--=       | ^
