@@ -202,16 +202,36 @@ static bool wants_new_connection(enum db_status status)
     return status == DB_READ_ONLY || status == DB_SHUTDOWN || status == DB_ACCESS;
 }
 
-enum store_result connection_fail(struct store_postgres *store, enum db_status status,
-                                  int64_t deadline_ns)
+/* Ends what has failed, which was reported. */
+static enum store_result give_up(struct store_postgres *store, enum db_status status,
+                                 int64_t deadline_ns)
 {
-    connection_report(store, status);
     if (wants_new_connection(status)) {
         session_close(&store->session);
     } else {
         connection_rollback(store, deadline_ns);
     }
     return result_of(status);
+}
+
+enum store_result connection_fail(struct store_postgres *store, enum db_status status,
+                                  int64_t deadline_ns)
+{
+    connection_report(store, status);
+    return give_up(store, status, deadline_ns);
+}
+
+enum store_result connection_fail_before_commit(struct store_postgres *store, enum db_status status,
+                                                int64_t deadline_ns)
+{
+    connection_report(store, status);
+    if (session_state(&store->session) == SESSION_OPEN &&
+        session_drain(&store->session, deadline_ns) == DB_OK &&
+        session_transaction(&store->session) == SESSION_TRANSACTION_FAILED) {
+        return give_up(store, status, deadline_ns);
+    }
+    session_close(&store->session);
+    return STORE_UNKNOWN;
 }
 
 /* --- Committing and reading ---------------------------------------------------------------------

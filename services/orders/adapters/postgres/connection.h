@@ -43,6 +43,15 @@ bool connection_prepare(struct store_postgres *store, int64_t deadline_ns);
 enum store_result connection_fail(struct store_postgres *store, enum db_status status,
                                   int64_t deadline_ns);
 
+/*
+ * The same for a statement that a COMMIT follows in its group. Its error alone proves nothing, for
+ * a proxy in between can say one too: only the server's word that the transaction has failed, which
+ * ends the group, proves that the COMMIT was skipped. Without it the session is closed and the
+ * result is STORE_UNKNOWN.
+ */
+enum store_result connection_fail_before_commit(struct store_postgres *store, enum db_status status,
+                                                int64_t deadline_ns);
+
 /* Closes the session; the next attempt to open it may come at once. */
 void connection_close(struct store_postgres *store);
 

@@ -192,27 +192,18 @@ enum store_result placements_load(void *data, const struct uuid *sale_id,
 /* --- Storing -------------------------------------------------------------------------------------
  */
 
-/*
- * Receives the insert's result. Nothing but an SQL error of its own proves that the COMMIT behind
- * it was skipped; a connection that is lost here may have committed.
- */
 static enum store_result receive_placed(struct store_postgres *store, size_t placed_count,
                                         int64_t deadline_ns, bool *ret_all_placed)
 {
     struct session_result result;
 
     enum db_status status = session_receive(&store->session, deadline_ns, &result);
-    if (status == DB_OK) {
-        *ret_all_placed = session_result_affected(&result) == (int64_t)placed_count;
-        session_result_fini(&result);
-        return STORE_OK;
+    if (status != DB_OK) {
+        return connection_fail_before_commit(store, status, deadline_ns);
     }
-    if (session_state(&store->session) == SESSION_OPEN) {
-        return connection_fail(store, status, deadline_ns);
-    }
-    connection_report(store, status);
-    session_close(&store->session);
-    return STORE_UNKNOWN;
+    *ret_all_placed = session_result_affected(&result) == (int64_t)placed_count;
+    session_result_fini(&result);
+    return STORE_OK;
 }
 
 static enum store_result insert_and_commit(struct store_postgres *store,
