@@ -233,6 +233,11 @@ static enum db_status find_creation(struct session *session, const struct store_
     return sound ? DB_OK : DB_PROTOCOL;
 }
 
+/*
+ * The sale as it is now. Its row is locked, also when an earlier transaction made it: only a
+ * transaction that writes, and be it a lock, waits at its COMMIT for the standby that the earlier
+ * one perhaps never heard of (CORRECTNESS A5).
+ */
 static enum db_status reread_sale(struct session *session, const struct uuid *sale_id,
                                   int64_t deadline_ns, struct arena *arena, struct store_sale *ret)
 {
@@ -242,7 +247,10 @@ static enum db_status reread_sale(struct session *session, const struct uuid *sa
     params_init(&params, arena);
     params_add_uuid(&params, sale_id);
     enum db_status status =
-        session_exec(session, &statements_get_sale, &params, deadline_ns, &result);
+        session_exec(session, &statements_lock_sale, &params, deadline_ns, NULL);
+    if (status == DB_OK) {
+        status = session_exec(session, &statements_get_sale, &params, deadline_ns, &result);
+    }
     if (status == DB_OK) {
         status = single_sale(&result, arena, ret) == STORE_OK ? DB_OK : DB_PROTOCOL;
         session_result_fini(&result);
@@ -284,18 +292,26 @@ enum store_result sales_create(void *data, const struct store_creation *creation
                                struct store_sale *ret_sale)
 {
     struct store_postgres *store = connection_of(data);
+    enum store_creation_outcome outcome = STORE_CREATED;
+    struct store_sale sale = {0};
 
     if (!connection_prepare(store, deadline_ns)) {
         return STORE_UNAVAILABLE;
     }
     enum db_status status =
-        prepare_creation(&store->session, creation, deadline_ns, arena, ret_outcome, ret_sale);
+        prepare_creation(&store->session, creation, deadline_ns, arena, &outcome, &sale);
     if (status != DB_OK) {
         return connection_fail(store, status, deadline_ns);
     }
-    if (*ret_outcome == STORE_CREATION_END_PASSED) {
+    enum store_result result = STORE_OK;
+    if (outcome == STORE_CREATION_END_PASSED) {
         connection_rollback(store, deadline_ns); /* the key is free again */
-        return STORE_OK;
+    } else {
+        result = connection_commit(store, deadline_ns);
     }
-    return connection_commit(store, deadline_ns);
+    if (result == STORE_OK) {
+        *ret_outcome = outcome;
+        *ret_sale = sale;
+    }
+    return result;
 }
