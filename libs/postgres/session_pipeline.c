@@ -50,6 +50,17 @@ enum db_status session_pipeline_break_by_answer(struct session *session, const c
     return broken(session);
 }
 
+/*
+ * What had to come did not. libpq forgets what was sent when it finds the connection lost, even
+ * where answers lie in its buffer behind the one that it hands out, so this is mostly a loss.
+ */
+static enum db_status broken_by_absence(struct session *session, const char *what)
+{
+    return PQstatus(session->_connection) == CONNECTION_BAD
+               ? session_pipeline_break_by_libpq(session)
+               : session_pipeline_break_by_answer(session, what);
+}
+
 /* Whether the server ended the session with this error, or the connection is gone. */
 static bool is_fatal(const struct session *session, const PGresult *result)
 {
@@ -123,7 +134,7 @@ static bool tls_has_bytes(PGconn *connection)
     return tls != NULL && SSL_pending(tls) > 0;
 }
 
-/* One round of writing what is unwritten and reading what has come, waiting for either. */
+/* One round of writing what is unwritten and reading what has come; waits, at most, for either. */
 static enum db_status exchange(struct session *session, int64_t deadline_ns)
 {
     int unwritten = PQflush(session->_connection);
@@ -133,9 +144,6 @@ static enum db_status exchange(struct session *session, int64_t deadline_ns)
     if (!tls_has_bytes(session->_connection)) {
         short events = (short)(POLLIN | (unwritten > 0 ? POLLOUT : 0));
         int ready = session_pipeline_wait(session, events, deadline_ns);
-        if (ready == 0) {
-            return broken_by_deadline(session);
-        }
         if (ready < 0) {
             session_error_set(&session->_error, DB_CONNECTION_LOST,
                               "cannot wait for the server: %s", strerrordesc_np(-ready));
@@ -148,9 +156,9 @@ static enum db_status exchange(struct session *session, int64_t deadline_ns)
 }
 
 /*
- * The next piece of the head item: *ret is a result, or NULL where the item's results end. Results
- * that came before a connection broke are still handed out; then PQgetResult, which does not wait
- * on a closed socket, tells the loss.
+ * The next piece of the head item: *ret is a result, or NULL where the item's results end. On a
+ * lost connection it is what libpq has parsed already, then the loss, then NULL; PQgetResult does
+ * not wait on a closed socket.
  */
 static enum db_status next_piece(struct session *session, int64_t deadline_ns, PGresult **ret)
 {
@@ -159,7 +167,7 @@ static enum db_status next_piece(struct session *session, int64_t deadline_ns, P
         if (status != DB_OK) {
             return status;
         }
-        /* A server that sends without end keeps the socket readable past the deadline. */
+        /* Asked after each round: who sends without end keeps the socket readable for ever. */
         if (clock_remaining_ms(deadline_ns) == 0 && PQisBusy(session->_connection)) {
             return broken_by_deadline(session);
         }
@@ -181,10 +189,9 @@ static enum db_status item_result(struct session *session, int64_t deadline_ns, 
         return status;
     }
     if (result == NULL) {
-        return session_pipeline_break_by_answer(session, "no result");
+        return broken_by_absence(session, "no result");
     }
-    bool last_words = PQresultStatus(result) == PGRES_FATAL_ERROR && is_fatal(session, result);
-    if (PQresultStatus(result) != PGRES_SINGLE_TUPLE && !last_words) {
+    if (PQresultStatus(result) != PGRES_SINGLE_TUPLE && !is_fatal(session, result)) {
         status = next_piece(session, deadline_ns, &end);
         if (status == DB_OK && end != NULL) {
             status = session_pipeline_break_by_answer(session, "a second result");
@@ -249,7 +256,7 @@ enum db_status session_pipeline_receive_sync(struct session *session, int64_t de
         bool synced = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
         PQclear(result);
         if (!synced) {
-            return session_pipeline_break_by_answer(session, "no Sync");
+            return broken_by_absence(session, "no Sync");
         }
         pop_item(session);
         return failure;
