@@ -41,7 +41,11 @@ struct contract_segment {
     struct contract_path path; /* the variable's field: a string, bool, number or enum */
 };
 
-/* One google.api.http binding of a method. */
+/*
+ * One google.api.http binding of a method. Where several routes of one HTTP method match a path,
+ * one of them is the most specific: it has a literal wherever another has one, or a verb where the
+ * other has none. The generator refuses routes for which this does not decide.
+ */
 struct contract_route {
     const char *http_method;   /* upper case, e.g. "POST" */
     const char *template_text; /* as written, e.g. "/v1/sales/{sale_id}:pause" */

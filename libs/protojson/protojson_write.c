@@ -89,19 +89,20 @@ static void append_signed(struct protojson_output *output, int64_t value, bool q
 static void append_finite(struct writer *writer, double value, bool is_float)
 {
     char text[FLOAT_CHARS_MAX];
+    int length = 0;
     int digits = is_float ? FLT_DIG : DBL_DIG;
     int digits_max = is_float ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
-    locale_t locale = protojson_schema_locale(writer->schema);
-    locale_t former = uselocale(locale); /* for the decimal point */
+    locale_t former = uselocale(protojson_schema_locale(writer->schema)); /* the decimal point */
     for (; digits <= digits_max; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, value);
+        length = snprintf(text, sizeof(text), "%.*g", digits, value);
+        CHECK(length > 0 && (size_t)length < sizeof(text));
         bool same = is_float ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
         if (same) {
             break;
         }
     }
     uselocale(former);
-    protojson_append(writer->output, text, strlen(text));
+    protojson_append(writer->output, text, (size_t)length);
 }
 
 static void append_float(struct writer *writer, double value, bool is_float)

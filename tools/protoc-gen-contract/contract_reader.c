@@ -2,6 +2,7 @@
 
 #include "protoc-gen-contract/header_rule.h"
 #include "protoc-gen-contract/http_rule.h"
+#include "protoc-gen-contract/json_name.h"
 #include "protoc-gen-contract/method_rule.h"
 #include "protoc-gen-contract/proto_index.h"
 #include "protoc-gen-contract/reason_rule.h"
@@ -117,6 +118,9 @@ int contract_reader_read(const Google__Protobuf__Compiler__CodeGeneratorRequest 
     }
     if (error == 0) {
         error = http_rule_check_ambiguous(&reader.model, problem);
+    }
+    if (error == 0) {
+        error = json_name_check_all(&reader.index, problem);
     }
     if (error == 0) {
         *ret = reader.model;
