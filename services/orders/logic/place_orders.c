@@ -25,7 +25,6 @@
 
 struct range {
     size_t first, count;
-    bool in_doubt;    /* a COMMIT that covers the range was sent and not answered */
     bool reconnected; /* the one quick reconnection that a refusal is worth was used */
 };
 
@@ -35,6 +34,15 @@ struct run {
     struct place_orders_item *const *items;
     struct arena *arena;
     int64_t deadline_ns;
+    bool in_doubt[PLACEMENT_BATCH_MAX]; /* a COMMIT that covers the item was sent, not answered */
+};
+
+/* The items of a range that still want an answer. */
+struct live {
+    struct place_orders_item *items[PLACEMENT_BATCH_MAX];
+    size_t positions[PLACEMENT_BATCH_MAX]; /* in the run */
+    size_t count;
+    bool in_doubt; /* any of them */
 };
 
 static void answer_all(struct place_orders_item *const *items, size_t count, enum verdict verdict)
@@ -55,20 +63,28 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /* Collects the range's items that still want an answer; the others are dropped as OVERLOADED. */
-static size_t collect_live(const struct run *run, const struct range *range,
-                           struct place_orders_item **ret_live)
+static void collect_live(const struct run *run, const struct range *range, struct live *ret)
 {
     int64_t now = now_ns(run);
-    size_t live = 0;
 
+    ret->count = 0;
+    ret->in_doubt = false;
     for (size_t i = range->first; i < range->first + range->count; i++) {
-        if (!range->in_doubt && run->items[i]->deadline_ns <= now) {
+        if (!run->in_doubt[i] && run->items[i]->deadline_ns <= now) {
             run->items[i]->verdict = VERDICT_OVERLOADED;
-        } else {
-            ret_live[live++] = run->items[i];
+            continue;
         }
+        ret->items[ret->count] = run->items[i];
+        ret->positions[ret->count++] = i;
+        ret->in_doubt |= run->in_doubt[i];
     }
-    return live;
+}
+
+static void set_in_doubt(struct run *run, const struct live *live)
+{
+    for (size_t i = 0; i < live->count; i++) {
+        run->in_doubt[live->positions[i]] = true;
+    }
 }
 
 static void take_decision(const struct placement_decision *decision,
@@ -135,11 +151,21 @@ static enum verdict refusal_of(enum store_result result)
     }
 }
 
+/* No further attempt: what was sent and not answered is unknown, the rest refused. */
+static void answer_failed(const struct run *run, const struct live *live, enum store_result result)
+{
+    for (size_t i = 0; i < live->count; i++) {
+        live->items[i]->verdict =
+            run->in_doubt[live->positions[i]] ? VERDICT_OUTCOME_UNKNOWN : refusal_of(result);
+    }
+}
+
 /*
  * Whether the range is tried again after result. With a COMMIT in doubt every failure to look is
  * worth another look; without one only what may go otherwise by itself.
  */
-static bool wants_repeat(const struct run *run, struct range *range, enum store_result result)
+static bool wants_repeat(const struct run *run, struct range *range, bool in_doubt,
+                         enum store_result result)
 {
     const struct store *store = run->use_case->store;
     int64_t now = now_ns(run);
@@ -147,7 +173,7 @@ static bool wants_repeat(const struct run *run, struct range *range, enum store_
     if (now >= run->deadline_ns || result == STORE_BROKEN || result == STORE_REJECTED) {
         return false;
     }
-    if (range->in_doubt) {
+    if (in_doubt) {
         return store->wait_connected(store->data, run->deadline_ns);
     }
     if (result == STORE_UNAVAILABLE && !range->reconnected) {
@@ -164,27 +190,30 @@ static bool wants_repeat(const struct run *run, struct range *range, enum store_
  */
 static bool run_range(struct run *run, struct range *range)
 {
-    struct place_orders_item *live[PLACEMENT_BATCH_MAX];
+    struct live live;
 
     for (;;) {
-        size_t count = collect_live(run, range, live);
-        if (count == 0) {
+        collect_live(run, range, &live);
+        if (live.count == 0) {
             return true;
         }
-        enum store_result result = attempt(run, live, count);
+        enum store_result result = attempt(run, live.items, live.count);
         if (result == STORE_OK) {
             return true;
         }
         if (result == STORE_REJECTED) {
-            /* It was refused under the lock, so an earlier COMMIT has ended without these. */
-            range->in_doubt = false;
-            if (range->count > 1) {
-                return false;
+            if (live.count > 1) {
+                return false; /* the halves keep their doubts: an earlier COMMIT may cover some */
             }
+            /* Refused under the lock and alone, so it was not there. */
+            run->in_doubt[live.positions[0]] = false;
         }
-        range->in_doubt |= result == STORE_UNKNOWN;
-        if (!wants_repeat(run, range, result)) {
-            answer_all(live, count, range->in_doubt ? VERDICT_OUTCOME_UNKNOWN : refusal_of(result));
+        if (result == STORE_UNKNOWN) {
+            set_in_doubt(run, &live);
+            live.in_doubt = true;
+        }
+        if (!wants_repeat(run, range, live.in_doubt, result)) {
+            answer_failed(run, &live, result);
             return true;
         }
     }

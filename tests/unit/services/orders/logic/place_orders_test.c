@@ -210,6 +210,39 @@ static void place_orders_order_in_doubt_is_not_dropped_for_age(void **state)
     assert_int_equal(items[0].verdict, VERDICT_REPLAYED);
 }
 
+/*
+ * CORRECTNESS A4: nor when the next look at it is refused for a neighbour's sake and the batch is
+ * halved. It would be answered as not placed although it is.
+ */
+static void place_orders_order_in_doubt_is_not_dropped_in_a_half(void **state)
+{
+    (void)state;
+    items[0].deadline_ns = atomic_load(&database.now_ns) + CLOCK_NS_PER_MS;
+    fake_database_add_step(&database, (struct fake_step){.where = FAKE_STORE,
+                                                         .result = STORE_UNKNOWN,
+                                                         .committed = true,
+                                                         .elapsed_ns = CLOCK_NS_PER_SECOND});
+    fail_next(FAKE_STORE, STORE_REJECTED, false);
+    run(4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(items[i].verdict, VERDICT_REPLAYED);
+    }
+    assert_int_equal(database.sales[0].order_count, 4);
+}
+
+/* What was dropped before the COMMIT is not in doubt, and is not placed after all. */
+static void place_orders_dropped_order_is_not_taken_up_by_a_doubt(void **state)
+{
+    (void)state;
+    items[1].deadline_ns = 0;
+    fail_next(FAKE_STORE, STORE_UNKNOWN, false);
+    run(3);
+    assert_int_equal(items[0].verdict, VERDICT_PLACED);
+    assert_int_equal(items[1].verdict, VERDICT_OVERLOADED);
+    assert_int_equal(items[2].verdict, VERDICT_PLACED);
+    assert_int_equal(database.sales[0].order_count, 2);
+}
+
 /* A sale that is not there is an answer, and leaves no transaction open. */
 static void place_orders_unknown_sale_is_not_found(void **state)
 {
@@ -248,6 +281,8 @@ int main(void)
         TEST(place_orders_poisoned_order_fails_alone),
         TEST(place_orders_expired_order_is_dropped),
         TEST(place_orders_order_in_doubt_is_not_dropped_for_age),
+        TEST(place_orders_order_in_doubt_is_not_dropped_in_a_half),
+        TEST(place_orders_dropped_order_is_not_taken_up_by_a_doubt),
         TEST(place_orders_unknown_sale_is_not_found),
         TEST(place_orders_full_arena_is_internal),
     };
