@@ -59,8 +59,7 @@ static int64_t read_calls_in_flight(void *data)
     return rpc_server_calls_in_flight(gauges->server);
 }
 
-/* --- Connections by state ----------------------------------------------------------------------
- */
+/* --- Connections by state -------------------------------------------------------------------- */
 
 static double read_state_active(void *data)
 {
@@ -89,8 +88,7 @@ static void register_pool_states(struct gauges *gauges, struct metrics *metrics)
                            METRICS_LABELS({"state", "connecting"}), read_state_connecting, gauges);
 }
 
-/* --- The table ---------------------------------------------------------------------------------
- */
+/* --- The table ------------------------------------------------------------------------------- */
 
 /* What is held while it is used. */
 static void add_held(struct gauges *gauges, const struct settings *settings,

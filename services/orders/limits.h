@@ -9,8 +9,7 @@
 
 #include <stdint.h>
 
-/* --- Time: each bound nests in the next one (CORRECTNESS A6) -----------------------------------
- */
+/* --- Time: each bound nests in the next one (CORRECTNESS A6) --------------------------------- */
 
 /* How long a statement waits for the sale's lock, and how long it may take in all. */
 #define LIMITS_LOCK_MS      INT64_C(1000)
@@ -21,8 +20,7 @@
 #define LIMITS_DECISION_MS INT64_C(5000)
 /* The longest life of a call here: a caller that asks for more gets this. */
 #define LIMITS_CALL_MS INT64_C(5000)
-/* The shortest time that an edge may give its callers; what its EDGE_REQUEST_TIMEOUT_MS begins at.
- */
+/* The shortest time that an edge may give its callers: EDGE_REQUEST_TIMEOUT_MS begins there. */
 #define LIMITS_EDGE_MS INT64_C(6000)
 /* A transaction in which nothing happens is ended by the server: a frozen holder of a lock. */
 #define LIMITS_IDLE_IN_TRANSACTION_MS INT64_C(1000)
@@ -41,37 +39,33 @@ _Static_assert(LIMITS_CALL_MS < LIMITS_EDGE_MS,
 _Static_assert(LIMITS_IDLE_IN_TRANSACTION_MS < LIMITS_TRANSACTION_MS,
                "a frozen holder is gone before a waiter is");
 
-/* --- Calls -------------------------------------------------------------------------------------
- */
+/* --- Calls ----------------------------------------------------------------------------------- */
 
 #define LIMITS_RPC_THREADS       2
 #define LIMITS_CALLS_MAX         2048 /* in flight */
-#define LIMITS_MESSAGE_BYTES_MAX (1024 * 1024)
-#define LIMITS_CALL_ARENA_BYTES  (4 * 1024 * 1024) /* the unpacked request and the reply */
-#define LIMITS_CONNECTION_AGE_MS INT64_C(300000)   /* then a client looks for new replicas */
-#define LIMITS_SLOTS_PLACING     64                /* armed ahead for a method that places */
-#define LIMITS_SLOTS_READING     32
-#define LIMITS_SLOTS_OTHER       2
+#define LIMITS_MESSAGE_BYTES_MAX (INT64_C(1024) * 1024)
+/* The unpacked request and the reply; taken in blocks as they are needed. */
+#define LIMITS_CALL_ARENA_BYTES (INT64_C(4) * 1024 * 1024)
+/* Then a client looks for new replicas. */
+#define LIMITS_CONNECTION_AGE_MS INT64_C(300000)
 
 /* The bytes on the wire of an item whose every field is as long as allowed, tags and lengths
  * included; a traceparent of the W3C has 55 characters. */
 #define LIMITS_ITEM_BYTES_MAX 640
 
-_Static_assert(LIMITS_ITEM_BYTES_MAX *PLACEMENT_BATCH_MAX < LIMITS_MESSAGE_BYTES_MAX,
+_Static_assert(LIMITS_MESSAGE_BYTES_MAX / PLACEMENT_BATCH_MAX > LIMITS_ITEM_BYTES_MAX,
                "a full batch of the longest orders fits a message");
 _Static_assert(LIMITS_CALL_ARENA_BYTES >= 4 * LIMITS_MESSAGE_BYTES_MAX,
                "a full batch of the longest orders fits unpacked, with its reply");
 
-/* --- Lanes -------------------------------------------------------------------------------------
- */
+/* --- Lanes ----------------------------------------------------------------------------------- */
 
 #define LIMITS_LANES_MAX 10000
 #define LIMITS_JOBS_MAX  1024 /* reads and administration that wait */
 
 _Static_assert(LIMITS_JOBS_MAX < LIMITS_CALLS_MAX, "waiting reads leave calls for orders");
 
-/* --- Start and stop ----------------------------------------------------------------------------
- */
+/* --- Start and stop -------------------------------------------------------------------------- */
 
 /* How often a drain looks whether everything has been answered. */
 #define LIMITS_DRAIN_LOOK_MS 10

@@ -21,8 +21,7 @@ static const char *const sqlstate_classes[OBSERVE_SQLSTATE_CLASSES] = {
 
 static const double per_ns = 1.0 / (double)CLOCK_NS_PER_SECOND;
 
-/* --- Registering -------------------------------------------------------------------------------
- */
+/* --- Registering ----------------------------------------------------------------------------- */
 
 static void register_rpc(struct observe *observe, struct metrics *metrics)
 {
@@ -85,7 +84,7 @@ int observe_init(struct observe *observe, struct metrics *metrics, const char *v
 {
     *observe = (struct observe){
         ._rpc = calloc(contract_method_count + 1, sizeof(*observe->_rpc)),
-        ._refused = calloc(contract_reason_count, sizeof(*observe->_refused)),
+        ._refused = calloc(contract_reason_count, sizeof(struct metrics_counter *)),
     };
     if (observe->_rpc == NULL || observe->_refused == NULL) {
         observe_fini(observe);
@@ -108,8 +107,7 @@ void observe_fini(struct observe *observe)
     *observe = (struct observe){0};
 }
 
-/* --- Counting ----------------------------------------------------------------------------------
- */
+/* --- Counting -------------------------------------------------------------------------------- */
 
 static enum observe_result result_of(enum rpc_code code)
 {

@@ -46,8 +46,7 @@ void pool_view_fini(struct pool_view *view)
     *view = (struct pool_view){0};
 }
 
-/* --- Reports of the stores ---------------------------------------------------------------------
- */
+/* --- Reports of the stores ------------------------------------------------------------------- */
 
 void *pool_view_store_data(struct pool_view *view, size_t index)
 {
@@ -95,8 +94,7 @@ void pool_view_on_connected(void *data)
     store->connected_before = true;
 }
 
-/* --- Reports of the workers --------------------------------------------------------------------
- */
+/* --- Reports of the workers ------------------------------------------------------------------ */
 
 static void log_pool(const struct pool_view *view)
 {
@@ -136,8 +134,7 @@ void pool_view_on_connection(void *data, size_t worker, bool connected)
     }
 }
 
-/* --- Questions ---------------------------------------------------------------------------------
- */
+/* --- Questions ------------------------------------------------------------------------------- */
 
 bool pool_view_is_serving(struct pool_view *view)
 {

@@ -45,8 +45,7 @@ int pool_view_init(struct pool_view *view, struct lanes *lanes, const struct obs
 /* A zeroed struct is fine. */
 void pool_view_fini(struct pool_view *view);
 
-/* --- Reports -----------------------------------------------------------------------------------
- */
+/* --- Reports --------------------------------------------------------------------------------- */
 
 /* What the observer of store number index is given as its data. */
 void *pool_view_store_data(struct pool_view *view, size_t index);
@@ -58,8 +57,7 @@ void pool_view_on_connected(void *data);
 /* As struct workers_observer wants it; data is the view. */
 void pool_view_on_connection(void *data, size_t worker, bool connected);
 
-/* --- Questions ---------------------------------------------------------------------------------
- */
+/* --- Questions ------------------------------------------------------------------------------- */
 
 /* Whether orders and reads have a connection each. */
 bool pool_view_is_serving(struct pool_view *view);

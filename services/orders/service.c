@@ -60,8 +60,7 @@ static const char *const health_names[] = {
     "stampede.ops.v1.OpsService",
 };
 
-/* --- What others tell the service --------------------------------------------------------------
- */
+/* --- What others tell the service ------------------------------------------------------------ */
 
 /* Serving means: a call that needs the database can be answered, and new ones are welcome. */
 static bool is_serving(struct service *service)
@@ -161,8 +160,7 @@ static void read_status(void *data, struct ops_service_reading *ret)
     };
 }
 
-/* --- Readiness ---------------------------------------------------------------------------------
- */
+/* --- Readiness ------------------------------------------------------------------------------- */
 
 static bool is_database_ready(void *data, char *ret_reason, size_t reason_bytes)
 {
@@ -181,8 +179,7 @@ static bool is_not_draining(void *data, char *ret_reason, size_t reason_bytes)
     return false;
 }
 
-/* --- Making ------------------------------------------------------------------------------------
- */
+/* --- Making ---------------------------------------------------------------------------------- */
 
 static int make_lanes(struct service *service)
 {
@@ -367,8 +364,7 @@ int service_create(const struct settings *settings, struct drain *drain, struct 
     return 0;
 }
 
-/* --- Starting ----------------------------------------------------------------------------------
- */
+/* --- Starting -------------------------------------------------------------------------------- */
 
 static void log_limits(const struct ops_limits *limits)
 {
@@ -442,8 +438,7 @@ int service_start(struct service *service)
     return 0;
 }
 
-/* --- Draining and stopping ---------------------------------------------------------------------
- */
+/* --- Draining and stopping ------------------------------------------------------------------- */
 
 static void sleep_ms(int64_t ms)
 {

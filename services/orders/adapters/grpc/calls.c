@@ -89,8 +89,7 @@ void calls_refuse_fields(const struct calls *calls, struct rpc_call *call,
     calls_refuse_status(calls, call, &status);
 }
 
-/* --- Calls that are answered by a worker -------------------------------------------------------
- */
+/* --- Calls that are answered by a worker ----------------------------------------------------- */
 
 static struct calls_job *calls_job_of(struct lane_job *job)
 {

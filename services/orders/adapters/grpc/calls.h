@@ -63,8 +63,7 @@ void calls_refuse_fields(const struct calls *calls, struct rpc_call *call,
 void calls_refuse_status(const struct calls *calls, struct rpc_call *call,
                          const struct rpc_status *status);
 
-/* --- Calls that are answered by a worker -------------------------------------------------------
- */
+/* --- Calls that are answered by a worker ----------------------------------------------------- */
 
 struct calls_job;
 

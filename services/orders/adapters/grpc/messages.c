@@ -18,8 +18,7 @@ static char *unconst(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-/* --- Refusals ----------------------------------------------------------------------------------
- */
+/* --- Refusals -------------------------------------------------------------------------------- */
 
 struct rpc_status messages_reason(const char *name, const char *message)
 {
@@ -72,8 +71,7 @@ struct rpc_status messages_violations(const struct violations *violations,
     return status;
 }
 
-/* --- Time and money ----------------------------------------------------------------------------
- */
+/* --- Time and money -------------------------------------------------------------------------- */
 
 /* nanos count forwards, also before 1970. */
 static void put_time(int64_t us, Google__Protobuf__Timestamp *to)
@@ -117,8 +115,7 @@ static struct money take_money(const Stampede__Api__V1__Money *from)
     return money;
 }
 
-/* --- Orders ------------------------------------------------------------------------------------
- */
+/* --- Orders ---------------------------------------------------------------------------------- */
 
 static Stampede__Orders__V1__Order__Status put_order_status(enum order_status status)
 {
@@ -155,8 +152,7 @@ void messages_order(const struct order *order, const char *sale_id, const char *
     }
 }
 
-/* --- Sales -------------------------------------------------------------------------------------
- */
+/* --- Sales ----------------------------------------------------------------------------------- */
 
 static Stampede__Sales__V1__Sale__State put_sale_state(enum sale_state state)
 {

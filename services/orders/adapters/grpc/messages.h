@@ -19,8 +19,7 @@
 
 #define MESSAGES_DOMAIN "stampede" /* ErrorInfo.domain */
 
-/* --- Refusals ----------------------------------------------------------------------------------
- */
+/* --- Refusals -------------------------------------------------------------------------------- */
 
 _Static_assert(VIOLATIONS_MAX <= RPC_VIOLATIONS_MAX, "a status holds every violation");
 
@@ -41,8 +40,7 @@ struct rpc_status messages_violations(const struct violations *violations,
  * contract (asserted); both strings are constants. */
 struct rpc_status messages_reason(const char *name, const char *message);
 
-/* --- Orders ------------------------------------------------------------------------------------
- */
+/* --- Orders ---------------------------------------------------------------------------------- */
 
 /* An Order with all that it points at; not to be moved once translated. */
 struct messages_order {
@@ -56,8 +54,7 @@ struct messages_order {
 void messages_order(const struct order *order, const char *sale_id, const char *customer_id,
                     const struct money *unit_price, struct messages_order *ret);
 
-/* --- Sales -------------------------------------------------------------------------------------
- */
+/* --- Sales ----------------------------------------------------------------------------------- */
 
 /* A Sale with all that it points at; not to be moved once translated. */
 struct messages_sale {

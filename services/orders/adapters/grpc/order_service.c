@@ -24,8 +24,7 @@ static void handle_batch_place_orders(struct rpc_call *call, const ProtobufCMess
     placing_start_batch(data, call, (const void *)request);
 }
 
-/* --- GetOrder ----------------------------------------------------------------------------------
- */
+/* --- GetOrder -------------------------------------------------------------------------------- */
 
 struct get_order {
     struct calls_job job;
@@ -76,8 +75,7 @@ static void handle_get_order(struct rpc_call *call, const ProtobufCMessage *mess
     calls_submit(calls, call, &self->job, run_get_order);
 }
 
-/* --- The service -------------------------------------------------------------------------------
- */
+/* --- The service ----------------------------------------------------------------------------- */
 
 int order_service_add(struct rpc_server *server, const struct calls *calls)
 {

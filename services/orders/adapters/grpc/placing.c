@@ -40,15 +40,14 @@ struct placing {
 
 static void on_answered(struct lane_batch *batch, void *data);
 
-/* All that the call will ever need but for the errors of invalid items; NULL when it is too much.
- */
+/* All that the call will ever need but the errors of invalid items; NULL when it is too much. */
 static struct placing *make_placing(const struct calls *calls, struct rpc_call *call,
                                     item_message *const *items, size_t count)
 {
     struct arena *arena = rpc_call_arena(call);
     struct placing *placing = arena_calloc(arena, 1, sizeof(*placing));
     struct slot *slots = arena_alloc(arena, count * sizeof(*slots));
-    result_message **results = arena_calloc(arena, count, sizeof(*results));
+    result_message **results = arena_calloc(arena, count, sizeof(result_message *));
     size_t *item_of = arena_calloc(arena, count, sizeof(*item_of));
     struct lane_order *orders = arena_calloc(arena, count, sizeof(*orders));
     if (placing == NULL || slots == NULL || results == NULL || item_of == NULL || orders == NULL) {
@@ -72,8 +71,7 @@ static struct placing *make_placing(const struct calls *calls, struct rpc_call *
     return placing;
 }
 
-/* --- Taking in ---------------------------------------------------------------------------------
- */
+/* --- Taking in ------------------------------------------------------------------------------- */
 
 static void check_item(const item_message *item, struct violations *violations)
 {
@@ -129,8 +127,7 @@ static void refuse_item(struct placing *placing, size_t at, const struct violati
     placing->counts[VERDICT_INVALID_FIELD]++;
 }
 
-/* --- Answering ---------------------------------------------------------------------------------
- */
+/* --- Answering ------------------------------------------------------------------------------- */
 
 static void reply_to_batch(struct placing *placing)
 {
@@ -233,8 +230,7 @@ static void on_answered(struct lane_batch *batch, void *data)
     reply(placing);
 }
 
-/* --- Arriving ----------------------------------------------------------------------------------
- */
+/* --- Arriving -------------------------------------------------------------------------------- */
 
 void placing_start_batch(const struct calls *calls, struct rpc_call *call,
                          const Stampede__Orders__V1__BatchPlaceOrdersRequest *request)
@@ -280,7 +276,7 @@ static item_message **make_item(const Stampede__Orders__V1__PlaceOrderRequest *r
                                 struct arena *arena)
 {
     item_message *item = arena_alloc(arena, sizeof(*item));
-    item_message **items = arena_alloc(arena, sizeof(*items));
+    item_message **items = arena_alloc(arena, sizeof(item_message *));
     if (item == NULL || items == NULL) {
         return NULL;
     }

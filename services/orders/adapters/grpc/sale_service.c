@@ -13,8 +13,7 @@
 #define SLOTS_READING 32
 #define SLOTS_ADMIN   2
 
-/* --- CreateSale --------------------------------------------------------------------------------
- */
+/* --- CreateSale ------------------------------------------------------------------------------ */
 
 struct create_sale_job {
     struct calls_job job;
@@ -63,8 +62,7 @@ static void handle_create_sale(struct rpc_call *call, const ProtobufCMessage *re
     calls_submit(calls, call, &self->job, run_create_sale);
 }
 
-/* --- GetSale -----------------------------------------------------------------------------------
- */
+/* --- GetSale --------------------------------------------------------------------------------- */
 
 struct get_sale {
     struct calls_job job;
@@ -103,8 +101,7 @@ static void handle_get_sale(struct rpc_call *call, const ProtobufCMessage *messa
     }
 }
 
-/* --- ListSales ---------------------------------------------------------------------------------
- */
+/* --- ListSales ------------------------------------------------------------------------------- */
 
 struct list_sales {
     struct calls_job job;
@@ -117,7 +114,8 @@ static void reply_with_page(struct calls_job *job, struct queries_sale_page *fou
 {
     size_t count = found->page.count;
     struct messages_sale *sales = arena_alloc(arena, count * sizeof(*sales));
-    Stampede__Sales__V1__Sale **messages = arena_alloc(arena, count * sizeof(*messages));
+    Stampede__Sales__V1__Sale **messages =
+        arena_alloc(arena, count * sizeof(Stampede__Sales__V1__Sale *));
     Stampede__Sales__V1__ListSalesResponse reply = STAMPEDE__SALES__V1__LIST_SALES_RESPONSE__INIT;
 
     if (sales == NULL || messages == NULL) {
@@ -166,8 +164,7 @@ static void handle_list_sales(struct rpc_call *call, const ProtobufCMessage *mes
     calls_submit(calls, call, &self->job, run_list_sales);
 }
 
-/* --- The service -------------------------------------------------------------------------------
- */
+/* --- The service ----------------------------------------------------------------------------- */
 
 int sale_service_add(struct rpc_server *server, const struct calls *calls)
 {

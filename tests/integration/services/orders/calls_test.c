@@ -70,8 +70,7 @@ static int32_t stock_remaining(const char *sale_id)
     return remaining;
 }
 
-/* --- Sales -------------------------------------------------------------------------------------
- */
+/* --- Sales ----------------------------------------------------------------------------------- */
 
 static void create_sale_new_returns_it_as_it_was_asked_for(void **state)
 {
@@ -184,8 +183,7 @@ static void list_sales_in_pages_shows_every_sale_once(void **state)
     orders_client_assert_refused(list(0, "made-up"), RPC_INVALID_ARGUMENT, "INVALID_FIELD");
 }
 
-/* --- Access ------------------------------------------------------------------------------------
- */
+/* --- Access ---------------------------------------------------------------------------------- */
 
 static void admin_method_without_or_with_a_wrong_token_is_unauthenticated(void **state)
 {
@@ -216,8 +214,7 @@ static void method_not_yet_there_is_unimplemented(void **state)
         RPC_UNIMPLEMENTED, "METHOD_UNIMPLEMENTED");
 }
 
-/* --- One order ---------------------------------------------------------------------------------
- */
+/* --- One order ------------------------------------------------------------------------------- */
 
 static struct rpc_reply *get_order(const char *sale_id, const char *order_id, const char *customer)
 {
@@ -292,8 +289,7 @@ static void place_order_with_bad_fields_names_them(void **state)
                                  RPC_NOT_FOUND, "SALE_NOT_FOUND");
 }
 
-/* --- Batches -----------------------------------------------------------------------------------
- */
+/* --- Batches --------------------------------------------------------------------------------- */
 
 static const Stampede__Orders__V1__BatchPlaceOrdersResponse *results_of(
     const struct rpc_reply *reply, size_t count)
@@ -449,8 +445,7 @@ static void batch_of_512_mixed_orders_answers_each(void **state)
     assert_int_equal(stock_remaining(sale_id), 0);
 }
 
-/* --- What the program says of itself -----------------------------------------------------------
- */
+/* --- What the program says of itself --------------------------------------------------------- */
 
 static void metrics_count_what_was_answered(void **state)
 {
@@ -481,7 +476,7 @@ static void metrics_count_what_was_answered(void **state)
     }
     const char *placed = strstr(text, "stampede_orders_total{outcome=\"PLACED\"} ");
     assert_non_null(placed);
-    assert_true(atoi(strchr(placed, ' ') + 1) >= 200);
+    assert_true(strtol(strchr(placed, ' ') + 1, NULL, 10) >= 200);
 }
 
 /* Nothing is written for a request that goes well: a busy program must not drown in its log. */

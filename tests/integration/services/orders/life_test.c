@@ -48,8 +48,7 @@ static void sleep_ms(long ms)
     nanosleep(&duration, NULL);
 }
 
-/* --- Load --------------------------------------------------------------------------------------
- */
+/* --- Load ------------------------------------------------------------------------------------ */
 
 #define LOAD_CHAINS       16 /* batches in flight */
 #define LOAD_BATCH_ORDERS 20
@@ -256,8 +255,7 @@ static void load_resolve(struct load *load, struct orders_client *client)
     free(batch);
 }
 
-/* --- Starting ----------------------------------------------------------------------------------
- */
+/* --- Starting -------------------------------------------------------------------------------- */
 
 /* Start is order-free: the program lives, says what it waits for, refuses, and then serves. */
 static void start_before_postgres_waits_and_then_serves(void **state)
@@ -354,8 +352,7 @@ static void start_with_wrong_settings_is_refused(void **state)
     }
 }
 
-/* --- Serving with other settings ---------------------------------------------------------------
- */
+/* --- Serving with other settings ------------------------------------------------------------- */
 
 /* Without a token nobody is an administrator, and shoppers do not notice. */
 static void admin_without_a_set_token_is_closed(void **state)
@@ -444,8 +441,7 @@ static void queue_that_is_full_refuses_order_by_order(void **state)
     orders_process_stop(&process);
 }
 
-/* --- Losing the database -----------------------------------------------------------------------
- */
+/* --- Losing the database --------------------------------------------------------------------- */
 
 /* A crash of PostgreSQL in the middle of everything: nothing acknowledged may be gone, nothing
  * refused may be there, and what is unknown is settled by asking again with the same keys. */
@@ -506,8 +502,7 @@ static void backends_terminated_under_load_are_replaced(void **state)
     orders_process_stop(&process);
 }
 
-/* --- Draining ----------------------------------------------------------------------------------
- */
+/* --- Draining -------------------------------------------------------------------------------- */
 
 /* A rolling restart in the middle of everything: what was acknowledged is kept, what was refused
  * says DRAINING, and the replica that comes next settles the rest. */
@@ -639,8 +634,7 @@ static void sigterm_without_postgres_ends_in_order(void **state)
     orders_process_stop(&process);
 }
 
-/* --- Status ------------------------------------------------------------------------------------
- */
+/* --- Status ---------------------------------------------------------------------------------- */
 
 static void get_status_tells_pool_and_limits(void **state)
 {

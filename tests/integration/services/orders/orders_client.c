@@ -23,8 +23,8 @@ void orders_client_open(struct orders_client *client, int port, const char *toke
     snprintf(target, sizeof(target), "127.0.0.1:%d", port);
     const struct rpc_channel_config config = {
         .target = target,
-        .message_bytes_max = 4 * 1024 * 1024,
-        .reply_arena_bytes_max = 8 * 1024 * 1024,
+        .message_bytes_max = (size_t)4 * 1024 * 1024,
+        .reply_arena_bytes_max = (size_t)8 * 1024 * 1024,
     };
     client->token = token;
     assert_int_equal(rpc_channel_create(&config, &client->channel), 0);
@@ -38,8 +38,7 @@ void orders_client_close(struct orders_client *client)
     client->channel = NULL;
 }
 
-/* --- Calls -------------------------------------------------------------------------------------
- */
+/* --- Calls ----------------------------------------------------------------------------------- */
 
 struct waiter {
     pthread_mutex_t lock;
@@ -118,8 +117,7 @@ const void *orders_client_message(const struct rpc_reply *reply)
     return reply->message;
 }
 
-/* --- Requests ----------------------------------------------------------------------------------
- */
+/* --- Requests -------------------------------------------------------------------------------- */
 
 static char *unconst(const char *text)
 {

@@ -39,8 +39,7 @@ void orders_client_assert_refused(struct rpc_reply *reply, enum rpc_code code, c
 /* The message of a reply that must be OK. */
 const void *orders_client_message(const struct rpc_reply *reply);
 
-/* --- Requests ----------------------------------------------------------------------------------
- */
+/* --- Requests -------------------------------------------------------------------------------- */
 
 /* A valid creation: live now, ends in 2099, one euro, no limit, no hold. */
 struct orders_client_sale {

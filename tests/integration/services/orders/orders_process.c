@@ -23,8 +23,9 @@
 #include <cmocka.h>
 
 #define LOOK_MS       10
-#define LOG_BYTES_MAX (1024 * 1024)
+#define LOG_BYTES_MAX ((size_t)1024 * 1024)
 #define SETTING_BYTES 512
+#define STATUS_LINE   "HTTP/1.1 "
 
 extern char **environ;
 
@@ -34,8 +35,7 @@ static void sleep_ms(long ms)
     nanosleep(&duration, NULL);
 }
 
-/* --- The log -----------------------------------------------------------------------------------
- */
+/* --- The log --------------------------------------------------------------------------------- */
 
 /* The whole log so far, to be freed. */
 static char *read_log(const struct orders_process *process)
@@ -87,13 +87,12 @@ static int find_number(const struct orders_process *process, const char *name)
     char *log = read_log(process);
     const char *at = strstr(log, name);
     assert_non_null(at);
-    int number = atoi(at + strlen(name));
+    int number = (int)strtol(at + strlen(name), NULL, 10);
     free(log);
     return number;
 }
 
-/* --- Life --------------------------------------------------------------------------------------
- */
+/* --- Life ------------------------------------------------------------------------------------ */
 
 /* Runs in the child: everything it needs was made before the fork. */
 _Noreturn static void become_program(int log_fd, char *const *environment)
@@ -216,8 +215,7 @@ void orders_process_stop(struct orders_process *process)
     orders_process_forget(process);
 }
 
-/* --- The ops listener --------------------------------------------------------------------------
- */
+/* --- The ops listener ------------------------------------------------------------------------ */
 
 static int connect_to(int port)
 {
@@ -242,7 +240,6 @@ int orders_process_get(const struct orders_process *process, const char *path, c
     char request[256];
     size_t used = 0;
     ssize_t length;
-    int status = -1;
 
     ret_body[0] = '\0';
     int fd = connect_to(process->ops_port);
@@ -262,11 +259,11 @@ int orders_process_get(const struct orders_process *process, const char *path, c
     close(fd);
     reply[used] = '\0';
     const char *body = strstr(reply, "\r\n\r\n");
-    if (body == NULL || sscanf(reply, "HTTP/1.1 %d", &status) != 1) {
+    if (body == NULL || strncmp(reply, STATUS_LINE, strlen(STATUS_LINE)) != 0) {
         return -1;
     }
     snprintf(ret_body, body_bytes, "%s", body + 4);
-    return status;
+    return (int)strtol(reply + strlen(STATUS_LINE), NULL, 10);
 }
 
 void orders_process_wait_ready(const struct orders_process *process, bool ready)

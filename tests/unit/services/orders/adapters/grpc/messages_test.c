@@ -27,8 +27,7 @@ static void assert_time(const Google__Protobuf__Timestamp *time, int64_t seconds
     assert_int_equal(time->nanos, nanos);
 }
 
-/* --- Refusals ----------------------------------------------------------------------------------
- */
+/* --- Refusals -------------------------------------------------------------------------------- */
 
 /* A verdict without a reason in the contract would have no gRPC code and no HTTP status. */
 static void messages_refusal_of_every_verdict_has_its_reason(void **state)
@@ -78,8 +77,7 @@ static void messages_violations_are_all_carried(void **state)
     assert_string_equal(status.violations[1].description, "is missing");
 }
 
-/* --- Orders ------------------------------------------------------------------------------------
- */
+/* --- Orders ---------------------------------------------------------------------------------- */
 
 /* Every field has its own value here, so that none can be taken for another. */
 static void messages_order_held_has_every_field(void **state)
@@ -136,8 +134,7 @@ static void messages_order_not_held_has_no_expiry(void **state)
     }
 }
 
-/* --- Sales -------------------------------------------------------------------------------------
- */
+/* --- Sales ----------------------------------------------------------------------------------- */
 
 static struct sale sample_sale(void)
 {
@@ -210,8 +207,7 @@ static void messages_sale_before_1970_counts_nanos_forwards(void **state)
     assert_time(message.message.start_time, -1, 999999000);
 }
 
-/* --- CreateSale --------------------------------------------------------------------------------
- */
+/* --- CreateSale ------------------------------------------------------------------------------ */
 
 struct creation {
     Stampede__Sales__V1__CreateSaleRequest message;
@@ -323,8 +319,7 @@ static void messages_create_sale_request_with_an_odd_currency_is_refused(void **
     assert_int_equal(count_violations(&creation), 1);
 }
 
-/* --- UUIDs -------------------------------------------------------------------------------------
- */
+/* --- UUIDs ----------------------------------------------------------------------------------- */
 
 static void messages_uuid_malformed_names_its_field(void **state)
 {
