@@ -4,7 +4,8 @@
 #       Every <folder>/<name>.sql becomes the header "<include/path>/<name>.h" for the target, made
 #       from the query and its committed cache entry; no database is needed. CACHE is <folder>/cache
 #       unless it says otherwise. USES are the layers whose headers the queries name for their enums.
-#       The target's sources must use each query; call it after the target has got them.
+#       The header "<include/path>/<target>_queries.h" lists all their statements, for the session's
+#       config. The target's sources must use each query; call it after the target has got them.
 
 # Names of queries are those of C functions: one program cannot have two of a name.
 define_property(GLOBAL PROPERTY STAMPEDE_QUERY_FILES BRIEF_DOCS "Each query's file")
@@ -38,6 +39,7 @@ function(stampede_queries target)
     # A query that was never prepared is an error of the build, not of the build's own rules.
     file(GLOB entries CONFIGURE_DEPENDS "${Q_CACHE}/*.json")
     set(generated "")
+    set(names "")
     foreach(sql IN LISTS queries)
         _stampede_claim_query("${sql}")
         get_filename_component(name "${sql}" NAME_WE)
@@ -53,7 +55,15 @@ function(stampede_queries target)
             WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}"
             COMMENT "Typed SQL: ${name}" VERBATIM)
         list(APPEND generated "${root}/${Q_AS}/${name}.c")
+        list(APPEND names "${name}")
     endforeach()
+    set(list "${root}/${Q_AS}/${target}_queries")
+    add_custom_command(
+        OUTPUT "${list}.h" "${list}.c"
+        COMMAND typedsql list "${target}_queries" "${Q_AS}" "${root}/${Q_AS}" ${names}
+        DEPENDS typedsql
+        COMMENT "Typed SQL: the list of ${target}'s statements" VERBATIM)
+    list(APPEND generated "${list}.c")
 
     get_target_property(sources ${target} SOURCES)
     list(FILTER sources INCLUDE REGEX "\\.c$")

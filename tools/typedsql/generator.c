@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "typedsql/binding.h"
 #include "typedsql/header_writer.h"
+#include "typedsql/list_writer.h"
 #include "typedsql/source_writer.h"
 #include "typedsql/text_file.h"
 
@@ -10,27 +11,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef void (*writer)(FILE *out, const struct binding *binding, const char *folder);
+/* One file in the making, in memory until it is complete. */
+struct output {
+    struct report *report;
+    const char *path;
+    FILE *out;
+    char *text;
+    size_t length;
+};
 
-static int write_one(struct arena *arena, struct report *report, const struct generator_job *job,
-                     const struct binding *binding, const char *ending, writer write)
+/* 0, and output->out is to be written to; -ENOMEM. */
+static int output_open(struct output *output, struct arena *arena, struct report *report,
+                       const char *folder, const char *name, const char *ending)
 {
-    char *text = NULL;
-    size_t length = 0;
-    const char *path = arena_printf(arena, "%s/%s%s", job->out_folder, binding->file->name, ending);
-    FILE *out = open_memstream(&text, &length);
-    if (path == NULL || out == NULL) {
-        if (out != NULL) {
-            fclose(out);
-        }
-        free(text);
+    *output = (struct output){.report = report};
+    output->path = arena_printf(arena, "%s/%s%s", folder, name, ending);
+    if (output->path == NULL) {
         return -ENOMEM;
     }
-    write(out, binding, job->folder);
-    int status = fclose(out) != 0 ? -ENOMEM : text_file_write(path, text, length);
-    free(text);
+    output->out = open_memstream(&output->text, &output->length);
+    return output->out != NULL ? 0 : -ENOMEM;
+}
+
+static int output_close(struct output *output)
+{
+    int status = fclose(output->out) != 0
+                     ? -ENOMEM
+                     : text_file_write(output->path, output->text, output->length);
+    free(output->text);
     if (status < 0) {
-        report_file(report, path, "%s", strerror(-status));
+        report_file(output->report, output->path, "%s", strerror(-status));
+    }
+    return status;
+}
+
+static int write_both(struct arena *arena, struct report *report, const struct generator_job *job,
+                      const struct binding *binding)
+{
+    struct output output;
+    const char *name = binding->file->name;
+    int status = output_open(&output, arena, report, job->out_folder, name, ".h");
+    if (status == 0) {
+        header_writer_write(output.out, binding, job->folder);
+        status = output_close(&output);
+    }
+    if (status == 0) {
+        status = output_open(&output, arena, report, job->out_folder, name, ".c");
+    }
+    if (status == 0) {
+        source_writer_write(output.out, binding, job->folder);
+        status = output_close(&output);
     }
     return status;
 }
@@ -78,9 +108,24 @@ int generator_run(struct arena *arena, struct report *report, const struct gener
         (status = binding_make(arena, report, file, description, binding)) < 0) {
         return status;
     }
-    status = write_one(arena, report, job, binding, ".h", header_writer_write);
+    return write_both(arena, report, job, binding);
+}
+
+int generator_run_list(struct arena *arena, struct report *report,
+                       const struct list_writer_job *job, const char *out_folder)
+{
+    struct output output;
+    int status = output_open(&output, arena, report, out_folder, job->name, ".h");
     if (status == 0) {
-        status = write_one(arena, report, job, binding, ".c", source_writer_write);
+        list_writer_write_header(output.out, job);
+        status = output_close(&output);
+    }
+    if (status == 0) {
+        status = output_open(&output, arena, report, out_folder, job->name, ".c");
+    }
+    if (status == 0) {
+        list_writer_write_source(output.out, job);
+        status = output_close(&output);
     }
     return status;
 }

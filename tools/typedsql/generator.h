@@ -20,4 +20,10 @@ struct generator_job {
 int generator_run(struct arena *arena, struct report *report,
                   const struct generator_job *job) MUST_CHECK;
 
+struct list_writer_job;
+
+/* As generator_run, for the list of statements: <job->name>.h and .c in out_folder. */
+int generator_run_list(struct arena *arena, struct report *report,
+                       const struct list_writer_job *job, const char *out_folder) MUST_CHECK;
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "typedsql/folder.h"
 #include "typedsql/generator.h"
+#include "typedsql/list_writer.h"
 #include "typedsql/report.h"
 #include "typedsql/schema_check.h"
 #include "typedsql/server.h"
@@ -32,6 +33,8 @@ static const char usage_text[] =
     "      fail where the cache is not what prepare would write\n"
     "  typedsql generate QUERY.sql ENTRY.json INCLUDE_FOLDER OUT_FOLDER\n"
     "      write the query's header and source, from the cache alone\n"
+    "  typedsql list NAME INCLUDE_FOLDER OUT_FOLDER QUERY...\n"
+    "      write NAME.h and NAME.c with the list of the queries' statements\n"
     "  typedsql used STAMP FOLDER SOURCE.c...\n"
     "      fail if no source uses one of the queries; write the file STAMP if all is well\n"
     "A FOLDER may be written FOLDER:CACHE where its cache is elsewhere.\n";
@@ -106,6 +109,22 @@ static int run_generate(struct tool *tool)
     return generator_run(&tool->arena, &tool->report, &job) < 0 ? EXIT_WRONG : 0;
 }
 
+static int run_list(struct tool *tool)
+{
+    if (tool->argument_count < 3) {
+        return EXIT_USAGE;
+    }
+    const struct list_writer_job job = {
+        .name = tool->arguments[0],
+        .folder = tool->arguments[1],
+        .queries = (const char *const *)tool->arguments + 3,
+        .query_count = tool->argument_count - 3,
+    };
+    return generator_run_list(&tool->arena, &tool->report, &job, tool->arguments[2]) < 0
+               ? EXIT_WRONG
+               : 0;
+}
+
 static int run_used(struct tool *tool)
 {
     struct folder folder;
@@ -138,6 +157,9 @@ static int run(struct tool *tool, const char *command)
     }
     if (strcmp(command, "generate") == 0) {
         return run_generate(tool);
+    }
+    if (strcmp(command, "list") == 0) {
+        return run_list(tool);
     }
     if (strcmp(command, "used") == 0) {
         return run_used(tool);

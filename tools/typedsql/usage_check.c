@@ -34,10 +34,10 @@ static size_t skipped_length(const char *text)
     return text[at] != '\0' ? at + 1 : at;
 }
 
-/* Whether the identifier is one of those that the query's header declares. */
+/* Whether the identifier is one of the query's functions that send it. */
 static bool belongs_to(const char *word, size_t length, const char *query, size_t query_length)
 {
-    static const char *const endings[] = {"_send", "_send_streamed", "_exec", "_statement"};
+    static const char *const endings[] = {"_send", "_send_streamed", "_exec"};
     if (length <= query_length || memcmp(word, query, query_length) != 0) {
         return false;
     }

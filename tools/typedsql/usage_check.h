@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 /*
- * Looks for each query's functions and statement in the C sources, comments and strings aside, and
- * reports the queries that none of them names. 0, -EINVAL after a report, or another -errno,
- * reported as well.
+ * Looks in the C sources, comments and strings aside, for each query's functions that send it, and
+ * reports the queries that none of them names; its place in a list of statements is no use. 0,
+ * -EINVAL after a report, or another -errno, reported as well.
  */
 int usage_check_run(struct arena *arena, struct report *report, const struct folder *folder,
                     const char *const *sources, size_t source_count) MUST_CHECK;

@@ -93,18 +93,19 @@ void use(void)
 C
 ! "$tool" used stamp queries user.c >said 2>&1 || fail "unused queries are accepted"
 [[ ! -e stamp ]] || fail "the stamp was written"
-for name in find_number touch_sales read_version echo_values echo_nullables open_work close_work; do
+for name in find_number touch_sales read_version echo_values echo_nullables echo_arrays open_work \
+    close_work; do
     grep -qxF "queries/$name.sql:1:11: error: nobody uses the query $name: call ${name}_send or ${name}_exec, or delete it" said ||
         fail "$name is not missed: $(<said)"
 done
-[[ $(grep -c error: said) == 7 ]] || fail "too many are missed: $(<said)"
+[[ $(grep -c error: said) == 8 ]] || fail "too many are missed: $(<said)"
 sed 's/_test//' "$folder/generated_test.c" >user.c
 "$tool" used stamp queries user.c || fail "the test uses all of them"
 [[ -e stamp ]] || fail "no stamp"
 ! "$tool" used stamp queries nowhere.c >said 2>&1 || fail "a source that is not there"
 
 echo "how it is called"
-for arguments in "" "prepare" "check url" "generate a b c" "used stamp" "help"; do
+for arguments in "" "prepare" "check url" "generate a b c" "list a b" "used stamp" "help"; do
     status=0
     # shellcheck disable=SC2086 # Split on purpose.
     "$tool" $arguments >said 2>&1 || status=$?

@@ -11,6 +11,7 @@
 #include "queries/echo_nullables.h"
 #include "queries/echo_values.h"
 #include "queries/find_number.h"
+#include "queries/integration_tools_typedsql_generated_test_queries.h"
 #include "queries/open_work.h"
 #include "queries/read_version.h"
 #include "queries/touch_sales.h"
@@ -24,6 +25,8 @@
 
 #include <cmocka.h>
 
+#define QUERIES_ALL    integration_tools_typedsql_generated_test_queries_all
+#define QUERIES_COUNT  INTEGRATION_TOOLS_TYPEDSQL_GENERATED_TEST_QUERIES_COUNT
 #define PATIENCE_MS    20000
 #define STREAMED_ROWS  1000
 #define SUM_OF_LENGTHS 500500
@@ -71,7 +74,9 @@ static int set_up_world(void **state)
                                            .lock_timeout_ms = 2000,
                                            .statement_timeout_ms = 10000,
                                            .idle_in_transaction_timeout_ms = 10000,
-                                           .tcp_user_timeout_ms = 10000};
+                                           .tcp_user_timeout_ms = 10000,
+                                           .statements = QUERIES_ALL,
+                                           .statement_count = QUERIES_COUNT};
     arena_init(&world.arena, 65536, 1048576);
     session_init(&world.session, &world.config);
     return session_open(&world.session, soon()) == DB_OK ? 0 : -1;
