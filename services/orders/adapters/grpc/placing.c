@@ -168,15 +168,17 @@ static void reply(struct placing *placing)
 }
 
 /* Refusals are an everyday thing; these two are not. */
-static void log_trouble(const struct placing *placing, const item_message *item,
-                        enum verdict verdict)
+static void log_trouble(const struct placing *placing, const struct place_orders_item *item,
+                        const char *request_id)
 {
     static struct log_limit limit = LOG_LIMIT_EVERY_MS(LOG_EVERY_MS);
-    if (verdict == VERDICT_INTERNAL || verdict == VERDICT_OUTCOME_UNKNOWN) {
-        log_event_limited(
-            &limit, LOG_WARN, "order_in_trouble", LOG_STR("reason", verdict_name(verdict)),
-            LOG_STR("sale_id", placing->sale_id), LOG_STR("customer_id", item->customer_id),
-            LOG_STR("request_id", item->request_id));
+    char order_id[UUID_TEXT_CHARS + 1];
+    if (item->verdict == VERDICT_INTERNAL || item->verdict == VERDICT_OUTCOME_UNKNOWN) {
+        uuid_format(&item->in.order_id, order_id);
+        log_event_limited(&limit, LOG_WARN, "order_in_trouble",
+                          LOG_STR("reason", verdict_name(item->verdict)),
+                          LOG_STR("sale_id", placing->sale_id), LOG_STR("order_id", order_id),
+                          LOG_STR("request_id", request_id));
     }
 }
 
@@ -225,7 +227,7 @@ static void on_answered(struct lane_batch *batch, void *data)
         result_message *result = placing->results[at];
         result->outcome_case = STAMPEDE__ORDERS__V1__BATCH_PLACE_ORDERS_RESULT__OUTCOME_ERROR;
         result->error = find_refusal(placing, item->verdict, &overloaded);
-        log_trouble(placing, placing->items[at], item->verdict);
+        log_trouble(placing, item, placing->items[at]->request_id);
     }
     reply(placing);
 }

@@ -445,6 +445,37 @@ static void batch_of_512_mixed_orders_answers_each(void **state)
     assert_int_equal(stock_remaining(sale_id), 0);
 }
 
+/* The bounds of fields, batch, message and memory fit each other: what each allows, all take. */
+static void batch_of_512_longest_orders_is_placed(void **state)
+{
+    static struct orders_client_batch batch;
+    static char customers[512][65], key[256], request_id[129];
+    char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
+    (void)state;
+
+    memset(key, 'k', sizeof(key) - 1);
+    memset(request_id, 'r', sizeof(request_id) - 1);
+    orders_client_create_sale(&admin, "batch-longest", 10000000, 0, sale_id);
+    orders_client_batch_init(&batch, sale_id);
+    for (size_t i = 0; i < 512; i++) {
+        snprintf(customers[i], sizeof(customers[i]), "%064zu", i);
+        orders_client_batch_add(&batch, "", "", 1000);
+        batch.items[i].customer_id = customers[i];
+        batch.items[i].idempotency_key = key;
+        batch.items[i].request_id = request_id;
+        batch.items[i].traceparent =
+            (char *)(uintptr_t) "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        batch.items[i].timeout_ms = INT32_MAX;
+    }
+    struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+    const Stampede__Orders__V1__BatchPlaceOrdersResponse *response = results_of(reply, 512);
+    for (size_t i = 0; i < 512; i++) {
+        assert_string_equal(orders_client_result_reason(response->results[i]), "");
+        assert_string_equal(response->results[i]->order->customer_id, customers[i]);
+    }
+    rpc_reply_free(reply);
+}
+
 /* --- What the program says of itself --------------------------------------------------------- */
 
 static void metrics_count_what_was_answered(void **state)
@@ -512,6 +543,7 @@ int main(void)
         cmocka_unit_test(batch_of_an_unknown_sale_is_refused_order_by_order),
         cmocka_unit_test(batch_sale_id_in_upper_case_is_the_same_sale),
         cmocka_unit_test(batch_of_512_mixed_orders_answers_each),
+        cmocka_unit_test(batch_of_512_longest_orders_is_placed),
         cmocka_unit_test(metrics_count_what_was_answered),
         cmocka_unit_test(log_of_success_is_silent),
     };
