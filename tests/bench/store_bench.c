@@ -3,7 +3,7 @@
  * several batch sizes, against the database of DATABASE_URL. Distinct customers and keys, one hot
  * sale per size.
  *
- *     DATABASE_URL=... store_bench [seconds per size] [per-customer limit]
+ *     DATABASE_URL=... store_bench [seconds per size] [per-customer limit] [batch size]
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -70,8 +70,8 @@ static struct uuid make_sale(const struct store *store, int32_t limit, struct ar
                   .stock_total = STOCK,
                   .per_customer_limit = limit},
     };
-    enum verdict verdict = create_sale_run(&use_case, &request, clock_deadline_in_ms(5000), arena,
-                                           &sale, &violations);
+    enum verdict verdict =
+        create_sale_run(&use_case, &request, clock_deadline_in_ms(5000), arena, &sale, &violations);
     CHECK(verdict == VERDICT_PLACED);
     return sale.sale.sale_id;
 }
@@ -87,8 +87,8 @@ static void fill(struct batch *batch, const struct uuid *sale_id, size_t count, 
     for (size_t i = 0; i < count; i++) {
         struct place_orders_item *item = &batch->items[i];
         char *name = batch->names[i];
-        int length = snprintf(name, sizeof(batch->names[i]), "c-%llu",
-                              (unsigned long long)(*serial)++);
+        int length =
+            snprintf(name, sizeof(batch->names[i]), "c-%llu", (unsigned long long)(*serial)++);
         item->in.order_id = order_id_of(sale_id, name, (size_t)length, name, (size_t)length);
         item->in.customer_id = name;
         item->in.customer_length = (size_t)length;
@@ -131,6 +131,7 @@ int main(int argc, char **argv)
     static const size_t sizes[] = {1, 10, 100, 200, 500};
     int seconds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 3;
     int32_t limit = argc > 2 ? (int32_t)strtol(argv[2], NULL, 10) : 0;
+    size_t only = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
     struct store store;
     struct store_postgres_config config = {
         .conninfo = getenv("DATABASE_URL"),
@@ -152,7 +153,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "store_bench: no connection\n");
         return 1;
     }
-    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+    if (only > PLACEMENT_BATCH_MAX) {
+        fprintf(stderr, "store_bench: a batch has at most %d orders\n", PLACEMENT_BATCH_MAX);
+        return 2;
+    }
+    if (only > 0) {
+        measure(&store, only, seconds, limit);
+    }
+    for (size_t i = 0; only == 0 && i < COUNT_OF(sizes); i++) {
         measure(&store, sizes[i], seconds, limit);
     }
     store_postgres_destroy(&store);
