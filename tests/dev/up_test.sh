@@ -113,9 +113,8 @@ echo "down, and down again"
 [[ ! -d $(cat .stampede/pg/socket_folder 2>/dev/null) ]] || fail "the socket's folder was left"
 
 echo "a taken port is refused with its owner's name"
-python3 -c 'import socket, sys, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); time.sleep(60)' "${EDGE_OPS_ADDR#*:}" &
+perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
+    LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1) or die; sleep 60' "${EDGE_OPS_ADDR#*:}" &
 taker=$!
 sleep 0.5
 ! ./dev up --detach --programs "$programs" >"$work/up.out" 2>&1 || fail "up with a taken port"
@@ -125,9 +124,8 @@ wait "$taker" 2>/dev/null || true
 taker=""
 
 echo "in the foreground, until SIGINT"
-setsid python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execvp(sys.argv[1], sys.argv[1:])' ./dev up --programs "$programs" >"$work/up.out" 2>&1 &
+# A shell starts what runs in the background with SIGINT ignored.
+setsid perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' ./dev up --programs "$programs" >"$work/up.out" 2>&1 &
 foreground=$!
 for _ in {1..300}; do
     ! grep -q "Ctrl+C" "$work/up.out" || break

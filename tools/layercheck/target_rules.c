@@ -9,8 +9,6 @@
 /* CMake writes the key so; the value is a JSON string in which only " and \ are escaped. */
 static const char file_key[] = "\"file\": \"";
 
-static const char *const on_demand[] = {"tests/fuzz/", "tests/bench/"};
-
 /* Copies a JSON string up to its closing quote. */
 static char *copy_json_string(const char *json)
 {
@@ -132,16 +130,6 @@ static bool is_named(const char *root, const char *path)
     return false;
 }
 
-static bool is_on_demand(const struct source *source)
-{
-    for (size_t i = 0; i < sizeof(on_demand) / sizeof(on_demand[0]); i++) {
-        if (source_is_below(source, on_demand[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether the source beside a header is compiled; it includes its own header first. */
 static bool is_of_source(const struct target_rules *rules, const char *root, const char *path)
 {
@@ -156,18 +144,15 @@ static bool is_of_source(const struct target_rules *rules, const char *root, con
 void target_rules_check(const struct target_rules *rules, const char *root,
                         const struct source *source, struct findings *findings)
 {
-    bool is_header = source_has_suffix(source, ".h");
+    const char *path = source->path;
+    bool is_header = source_has_suffix(source, ".h"), is_test = source_is_below(source, "tests/");
 
-    /* A test's own header is compiled by its test. */
-    if (is_header && source_is_below(source, "tests/")) {
-        return;
-    }
-    if (is_header || is_on_demand(source)) {
-        if (!(is_header && is_of_source(rules, root, source->path)) &&
-            !is_named(root, source->path)) {
-            findings_add(findings, source->path, 0, "no CMakeLists.txt names it");
+    if (is_header) {
+        /* A test's own header is compiled by its test. */
+        if (!is_test && !is_of_source(rules, root, path) && !is_named(root, path)) {
+            findings_add(findings, path, 0, "no CMakeLists.txt names it");
         }
-    } else if (!is_compiled(rules, root, source->path)) {
-        findings_add(findings, source->path, 0, "is in no target");
+    } else if (!is_compiled(rules, root, path) && !(is_test && is_named(root, path))) {
+        findings_add(findings, path, 0, "is in no target");
     }
 }

@@ -41,6 +41,8 @@ static int checkout_init(void **state)
     assert_non_null(mkdtemp(checkout->root));
     make_folder(checkout, "libs");
     make_folder(checkout, "libs/x");
+    make_folder(checkout, "tests");
+    write_file(checkout, "tests/CMakeLists.txt", "stampede_fuzzer(x_fuzz.c)\n");
     write_file(checkout, "libs/x/CMakeLists.txt",
                "stampede_layer(x AS x\n    SOURCES a.c\n    HEADERS named.h)\n");
     snprintf(json, sizeof(json),
@@ -55,7 +57,8 @@ static int checkout_init(void **state)
 
 static int checkout_fini(void **state)
 {
-    static const char *const paths[] = {"libs/x/CMakeLists.txt", "libs/x", "libs", ""};
+    static const char *const paths[] = {"libs/x/CMakeLists.txt", "libs/x", "libs",
+                                        "tests/CMakeLists.txt",  "tests",  ""};
     struct checkout *checkout = *state;
     char full[256];
 
@@ -89,6 +92,13 @@ static void target_rules_source_not_compiled_is_found(void **state)
     assert_int_equal(count_findings(*state, "libs/x/named.c"), 1);
 }
 
+/* A preset that compiles no fuzz drivers does not miss them. */
+static void target_rules_test_named_but_not_compiled_is_no_finding(void **state)
+{
+    assert_int_equal(count_findings(*state, "tests/x_fuzz.c"), 0);
+    assert_int_equal(count_findings(*state, "tests/y_fuzz.c"), 1);
+}
+
 /* A header compiles alone because a CMakeLists.txt names it or its own source includes it first. */
 static void target_rules_header_without_target_is_found(void **state)
 {
@@ -103,6 +113,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(target_rules_source_not_compiled_is_found, checkout_init,
                                         checkout_fini),
+        cmocka_unit_test_setup_teardown(target_rules_test_named_but_not_compiled_is_no_finding,
+                                        checkout_init, checkout_fini),
         cmocka_unit_test_setup_teardown(target_rules_header_without_target_is_found, checkout_init,
                                         checkout_fini),
     };
