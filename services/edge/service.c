@@ -180,7 +180,7 @@ static int fail_to_listen(const struct config_address *address, int error)
         return fail(address->text, error);
     }
     char text[PORT_OWNER_TEXT_BYTES_MAX];
-    port_owner_describe(address->host, address->port, text);
+    port_owner_describe(address->text, address->port, text);
     log_event(LOG_ERROR, "cannot_start", LOG_STR("what", "listen"), LOG_STR("message", text));
     return error;
 }

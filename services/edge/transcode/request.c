@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #define SEALED_MAX (ROUTES_VARIABLES_MAX + 8)
@@ -30,22 +29,26 @@ struct reading {
     size_t sealed_count;
 };
 
-__attribute__((format(printf, 4, 5))) static int refuse(struct reading *reading, int reason,
-                                                        const char *field, const char *format, ...)
+static int refuse(struct reading *reading, int reason, const char *field, const char *description)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(reading->refusal->description, sizeof(reading->refusal->description), format,
-                    arguments);
-    va_end(arguments);
-    (void)snprintf(reading->refusal->field, sizeof(reading->refusal->field), "%s", field);
-    reading->refusal->reason = reason;
+    struct refusal *refusal = reading->refusal;
+    (void)snprintf(refusal->description, sizeof(refusal->description), "%s", description);
+    (void)snprintf(refusal->field, sizeof(refusal->field), "%s", field);
+    refusal->reason = reason;
     return -EINVAL;
 }
 
 static int refuse_field(struct reading *reading, const char *field, const char *description)
 {
-    return refuse(reading, STAMPEDE__API__V1__REASON__INVALID_FIELD, field, "%s", description);
+    return refuse(reading, STAMPEDE__API__V1__REASON__INVALID_FIELD, field, description);
+}
+
+static int refuse_malformed(struct reading *reading, const struct protojson_failure *failure)
+{
+    char description[REFUSAL_DESCRIPTION_BYTES_MAX + 32];
+    (void)snprintf(description, sizeof(description), "at byte %zu: %s", failure->offset,
+                   failure->description);
+    return refuse(reading, STAMPEDE__API__V1__REASON__MALFORMED_JSON, failure->field, description);
 }
 
 /* Turns what the JSON library says into an errno and a refusal. */
@@ -56,8 +59,7 @@ static int refuse_json(struct reading *reading, enum protojson_error error,
     case PROTOJSON_OK:
         return 0;
     case PROTOJSON_MALFORMED:
-        return refuse(reading, STAMPEDE__API__V1__REASON__MALFORMED_JSON, failure->field,
-                      "at byte %zu: %s", failure->offset, failure->description);
+        return refuse_malformed(reading, failure);
     case PROTOJSON_INVALID_FIELD:
         return refuse_field(reading, failure->field, failure->description);
     case PROTOJSON_NO_MEMORY:
@@ -174,8 +176,7 @@ static int read_header(struct reading *reading, const struct contract_header *he
         return 0;
     }
     if (found == 0) {
-        return refuse(reading, header->missing_reason, spelling, "the header %s is required",
-                      spelling);
+        return refuse(reading, header->missing_reason, spelling, "this header is required");
     }
     if (found > 1) {
         return refuse_field(reading, spelling, "must be given once");

@@ -34,6 +34,23 @@ static bool is_ready(const struct combiner *combiner)
     return combiner->_port.is_ready(combiner->_port.data);
 }
 
+static void free_call(struct combiner *combiner, struct combiner_call *call)
+{
+    call->_queue = NULL;
+    call->count = 0;
+    call->_next_free = combiner->_free_calls;
+    combiner->_free_calls = call;
+}
+
+/* There is a free call. */
+static struct combiner_call *take_call(struct combiner *combiner)
+{
+    struct combiner_call *call = combiner->_free_calls;
+    CHECK(call != NULL && call->_queue == NULL);
+    combiner->_free_calls = call->_next_free;
+    return call;
+}
+
 int combiner_init(struct combiner *combiner, const struct combiner_config *config,
                   const struct combiner_port *port)
 {
@@ -48,14 +65,13 @@ int combiner_init(struct combiner *combiner, const struct combiner_config *confi
         combiner_fini(combiner);
         return -ENOMEM;
     }
-    list_init(&combiner->_free_calls);
     list_init(&combiner->_free_queues);
     list_init(&combiner->_sendable);
     list_init(&combiner->_pausing);
     list_init(&combiner->_by_deadline);
     for (size_t i = 0; i < config->calls_max; i++) {
         combiner->_calls[i].slot = i;
-        list_push_back(&combiner->_free_calls, &combiner->_calls[i]._link);
+        free_call(combiner, &combiner->_calls[i]);
     }
     for (size_t i = 0; i < config->sales_max; i++) {
         list_init(&combiner->_queues[i].waiting);
@@ -274,12 +290,10 @@ static struct combiner_order *take_next(struct combiner *combiner, struct combin
  * orders leave. */
 static void send_one(struct combiner *combiner, struct combiner_queue *queue, int64_t now)
 {
-    struct list_link *link = list_pop_front(&combiner->_free_calls);
-    struct combiner_call *call = LIST_OBJECT(link, struct combiner_call, _link);
+    struct combiner_call *call = take_call(combiner);
     queue->calls++;
     call->_queue = queue;
     call->sale_id = queue->entry.sale_id;
-    call->count = 0;
     struct combiner_order *order;
     while (call->count < combiner->_config.orders_per_call_max &&
            (order = take_next(combiner, queue, now)) != NULL) {
@@ -290,7 +304,7 @@ static void send_one(struct combiner *combiner, struct combiner_queue *queue, in
     }
     if (call->count == 0) {
         queue->calls--;
-        list_push_front(&combiner->_free_calls, &call->_link);
+        free_call(combiner, call);
         place_queue(combiner, queue);
         return;
     }
@@ -302,7 +316,7 @@ static void send_one(struct combiner *combiner, struct combiner_queue *queue, in
 /* One call per queue and turn, so that a hot sale leaves calls for the others. */
 static void send_all(struct combiner *combiner, int64_t now)
 {
-    while (!list_is_empty(&combiner->_free_calls)) {
+    while (combiner->_free_calls != NULL) {
         struct list_link *link = list_pop_front(&combiner->_sendable);
         if (link == NULL) {
             return;
@@ -357,9 +371,7 @@ void combiner_complete(struct combiner *combiner, struct combiner_call *call,
     if (results != NULL) {
         rate_add(&combiner->_rate, call->count, now);
     }
-    call->_queue = NULL;
-    call->count = 0;
-    list_push_front(&combiner->_free_calls, &call->_link);
+    free_call(combiner, call);
     combiner->_calls_in_flight--;
     queue->calls--;
     place_queue(combiner, queue);

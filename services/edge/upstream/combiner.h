@@ -67,7 +67,7 @@ struct combiner_call {
     struct combiner_order *orders[EDGE_ORDERS_PER_CALL_MAX];
 
     struct combiner_queue *_queue;
-    struct list_link _link; /* on the free list */
+    struct combiner_call *_next_free;
 };
 
 /* What a call said about one item. detail is handed through to answer. */
@@ -107,7 +107,7 @@ struct combiner {
     struct combiner_port _port;
     struct combiner_call *_calls;
     struct combiner_queue *_queues;
-    struct list _free_calls;
+    struct combiner_call *_free_calls; /* linked by _next_free */
     struct list _free_queues;
     struct list _sendable; /* queues with waiting orders and a call to spare */
     struct list _pausing;  /* orders, by the time at which they resume */
