@@ -156,7 +156,7 @@ static grpc_channel *create_core(const struct rpc_channel_config *config)
     grpc_arg args[] = {
         rpc_string_arg(GRPC_ARG_SERVICE_CONFIG, service_config),
         rpc_integer_arg(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
-        rpc_integer_arg(GRPC_ARG_ENABLE_RETRIES, 0),
+        rpc_integer_arg(GRPC_ARG_ENABLE_RETRIES, config->repeat_unseen),
         rpc_integer_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
         /* One channel, its own connections. */
         rpc_integer_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),

@@ -3,8 +3,8 @@
  *
  * A channel owns one completion queue and one thread that waits on it, and keeps itself connected:
  * it watches its own connectivity and asks to connect again at once, with a back-off between 100
- * and 500 ms. Every call completes exactly once, on the channel's thread. Nothing is ever retried
- * here: the C core's own retries are off.
+ * and 500 ms. Every call completes exactly once, on the channel's thread. Nothing that a server
+ * may have seen is ever repeated here.
  */
 #ifndef RPC_CHANNEL_H
 #define RPC_CHANNEL_H
@@ -25,6 +25,10 @@ struct rpc_channel_config {
     size_t message_bytes_max; /* of a reply */
     size_t reply_arena_bytes_max;    /* the unpacked reply */
     const char *service_config_json; /* load balancing and health checking; NULL for round_robin */
+    /* Lets the core repeat, on another connection, a call that certainly reached no handler: it was
+     * never sent, or the server's GOAWAY says that it was not taken (gRFC A6). Without it such a
+     * call ends with RPC_UNAVAILABLE, which does not say so. Nothing else is ever repeated. */
+    bool repeat_unseen;
 };
 
 /*

@@ -4,6 +4,11 @@
 #include "loopback.h"
 
 #include <errno.h>
+#include <grpc/byte_buffer.h>
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <grpc/slice.h>
+#include <grpc/support/time.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -205,6 +210,76 @@ static void server_message_over_its_bound_is_resource_exhausted(void **state)
     close_ends(&ends);
 }
 
+/* What a client that is not ours may send: any bytes (NULL: no message at all), any compression. */
+static grpc_status_code call_raw(int port, const char *bytes, size_t length,
+                                 grpc_compression_algorithm algorithm)
+{
+    char target[32];
+    snprintf(target, sizeof(target), "127.0.0.1:%d", port);
+    char key[] = GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM;
+    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = key, .value = {.integer = (int)algorithm}};
+    grpc_channel_args args = {.num_args = 1, .args = &arg};
+    grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
+    grpc_channel *channel = grpc_channel_create(target, credentials, &args);
+    grpc_channel_credentials_release(credentials);
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_pluck(NULL);
+    gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                         gpr_time_from_millis(LOOPBACK_WAIT_MS, GPR_TIMESPAN));
+    grpc_call *call =
+        grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
+                                 grpc_slice_from_static_string(SAY), NULL, deadline, NULL);
+    grpc_slice slice = grpc_slice_from_copied_buffer(bytes == NULL ? "" : bytes, length);
+    grpc_byte_buffer *message = grpc_raw_byte_buffer_create(&slice, 1);
+    grpc_metadata_array initial, trailing;
+    grpc_metadata_array_init(&initial);
+    grpc_metadata_array_init(&trailing);
+    grpc_status_code code = GRPC_STATUS_OK;
+    grpc_slice text = grpc_empty_slice();
+    grpc_byte_buffer *reply = NULL;
+    grpc_op ops[6] = {{.op = GRPC_OP_SEND_INITIAL_METADATA},  {.op = GRPC_OP_RECV_STATUS_ON_CLIENT},
+                      {.op = GRPC_OP_RECV_INITIAL_METADATA},  {.op = GRPC_OP_RECV_MESSAGE},
+                      {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT}, {.op = GRPC_OP_SEND_MESSAGE}};
+    ops[1].data.recv_status_on_client.trailing_metadata = &trailing;
+    ops[1].data.recv_status_on_client.status = &code;
+    ops[1].data.recv_status_on_client.status_details = &text;
+    ops[2].data.recv_initial_metadata.recv_initial_metadata = &initial;
+    ops[3].data.recv_message.recv_message = &reply;
+    ops[5].data.send_message.send_message = message;
+    assert_int_equal(grpc_call_start_batch(call, ops, bytes == NULL ? 5 : 6, call, NULL), 0);
+    grpc_completion_queue_pluck(queue, call, deadline, NULL);
+    grpc_slice_unref(text);
+    grpc_slice_unref(slice);
+    grpc_byte_buffer_destroy(message);
+    grpc_byte_buffer_destroy(reply);
+    grpc_metadata_array_destroy(&initial);
+    grpc_metadata_array_destroy(&trailing);
+    grpc_call_unref(call);
+    grpc_channel_destroy(channel);
+    grpc_completion_queue_shutdown(queue);
+    grpc_completion_queue_destroy(queue);
+    return code;
+}
+
+/* A gigabyte of zeroes is a megabyte compressed, so nothing compressed is taken. */
+static void server_raw_client_is_answered_whatever_it_sends(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    open_ends(&ends, &config, loopback_echo);
+    static char text[1024] = "\x0a\xfd\x07";
+    memset(text + 3, 'x', sizeof(text) - 3);
+    assert_int_equal(call_raw(ends.port, text, sizeof(text), GRPC_COMPRESS_NONE), GRPC_STATUS_OK);
+    assert_int_equal(call_raw(ends.port, text, sizeof(text), GRPC_COMPRESS_GZIP),
+                     GRPC_STATUS_UNIMPLEMENTED);
+    assert_int_equal(call_raw(ends.port, "", 0, GRPC_COMPRESS_NONE), GRPC_STATUS_OK);
+    assert_int_equal(call_raw(ends.port, "garbage", 7, GRPC_COMPRESS_NONE),
+                     GRPC_STATUS_INVALID_ARGUMENT);
+    assert_int_equal(call_raw(ends.port, NULL, 0, GRPC_COMPRESS_NONE),
+                     GRPC_STATUS_INVALID_ARGUMENT);
+    close_ends(&ends);
+}
+
 /* --- Admission, metadata, observation --------------------------------------------------------- */
 
 struct door {
@@ -331,6 +406,31 @@ static void server_reserved_method_is_served_when_full(void **state)
     rpc_call_finish(call, &note.base);
     awaited_end(&held);
     awaited_fini(&held);
+    close_ends(&ends);
+}
+
+/* Connections that are renewed let clients find new replicas; no call needs to pay for it. */
+static void server_connections_of_age_lose_no_call(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    config.connection_age_max_ms = 50;
+    struct ends ends;
+    holder_init(&ends.holder);
+    ends.server = loopback_serve(&config, loopback_echo, NULL, &ends.port);
+    char target[32];
+    snprintf(target, sizeof(target), "127.0.0.1:%d", ends.port);
+    struct rpc_channel_config channel_config = {.target = target,
+                                                .message_bytes_max = 65536,
+                                                .reply_arena_bytes_max = 65536,
+                                                .repeat_unseen = true};
+    assert_int_equal(rpc_channel_create(&channel_config, &ends.channel), 0);
+    int64_t end_ns = clock_deadline_in_ms(700);
+    while (clock_monotonic_ns() < end_ns) {
+        struct rpc_reply *reply = loopback_say(ends.channel, "on whichever connection");
+        assert_int_equal(reply->status.code, RPC_OK);
+        rpc_reply_free(reply);
+    }
     close_ends(&ends);
 }
 
@@ -470,9 +570,11 @@ int main(void)
         cmocka_unit_test(server_hostile_nesting_is_invalid_argument),
         cmocka_unit_test(server_message_over_the_arena_is_resource_exhausted),
         cmocka_unit_test(server_message_over_its_bound_is_resource_exhausted),
+        cmocka_unit_test(server_raw_client_is_answered_whatever_it_sends),
         cmocka_unit_test(server_admission_sees_the_metadata_and_refuses),
         cmocka_unit_test(server_calls_over_the_bound_are_refused_with_a_delay),
         cmocka_unit_test(server_reserved_method_is_served_when_full),
+        cmocka_unit_test(server_connections_of_age_lose_no_call),
         cmocka_unit_test(server_add_of_what_is_not_there_or_twice_is_an_error),
         cmocka_unit_test(server_taken_port_is_refused_and_start_may_be_tried_again),
         cmocka_unit_test(server_stop_lets_calls_finish_before_the_deadline),
