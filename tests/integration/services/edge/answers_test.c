@@ -62,7 +62,7 @@ static void answers_placement_has_everything(void **state)
 {
     static const char *const headers[] = {"Content-Type: application/json",
                                           "Idempotency-Key: \"k-1\"", "X-Request-Id: r-1",
-                                          "traceparent: " TRACE, NULL};
+                                          ("traceparent: " TRACE), NULL};
     struct scene *scene = *state;
     struct http_answer *answer = &scene->answer;
     edge_process_call(&scene->edge, "POST", EDGE_ORDERS, headers,
