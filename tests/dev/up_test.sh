@@ -125,6 +125,7 @@ taker=""
 
 echo "in the foreground, until SIGINT"
 # A shell starts what runs in the background with SIGINT ignored.
+# shellcheck disable=SC2016 # Perl expands it.
 setsid perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' ./dev up --programs "$programs" >"$work/up.out" 2>&1 &
 foreground=$!
 for _ in {1..300}; do

@@ -5,7 +5,7 @@
 # What `./dev up` needs: to build both programs, to run PostgreSQL, to migrate and to look at it.
 readonly -a PACKAGES_UP=(
     gcc libc6-dev cmake ninja-build pkg-config
-    protobuf-compiler protobuf-c-compiler libprotobuf-dev libprotobuf-c-dev
+    protobuf-compiler protobuf-c-compiler libprotobuf-dev libprotoc-dev libprotobuf-c-dev
     golang-github-gogo-googleapis-dev
     libgrpc-dev libh2o-evloop-dev libssl-dev zlib1g-dev libpq-dev libyajl-dev libjansson-dev
     uthash-dev libcmocka-dev libcurl4-openssl-dev
