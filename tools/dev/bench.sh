@@ -103,7 +103,8 @@ _bench_naive() {
 }
 
 _bench_build() {
-    cd "$root" && cmake --preset release && cmake --build --preset release
+    cd "$root" && cmake --preset release &&
+        cmake --build --preset release --target stampede_orders stampede_edge store_bench hello
 }
 
 _bench_start() {

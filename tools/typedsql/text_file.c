@@ -48,7 +48,7 @@ static int read_open_file(struct arena *arena, int fd, const char **ret_text, si
     if (text == NULL) {
         return -ENOMEM;
     }
-    size_t length;
+    size_t length = 0;
     int status_code = read_all(fd, text, (size_t)status.st_size, &length);
     if (status_code < 0) {
         return status_code;
