@@ -29,11 +29,19 @@ struct reading {
     size_t sealed_count;
 };
 
+/* Cuts what does not fit. */
+static void copy_text(char *ret_text, size_t room, const char *text)
+{
+    size_t length = strnlen(text, room - 1);
+    memcpy(ret_text, text, length);
+    ret_text[length] = '\0';
+}
+
 static int refuse(struct reading *reading, int reason, const char *field, const char *description)
 {
     struct refusal *refusal = reading->refusal;
-    (void)snprintf(refusal->description, sizeof(refusal->description), "%s", description);
-    (void)snprintf(refusal->field, sizeof(refusal->field), "%s", field);
+    copy_text(refusal->description, sizeof(refusal->description), description);
+    copy_text(refusal->field, sizeof(refusal->field), field);
     refusal->reason = reason;
     return -EINVAL;
 }
