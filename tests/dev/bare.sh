@@ -77,6 +77,8 @@ if [[ ! -e $bare/etc/debian_version ]]; then
         xargs -r cp -t "$bare/etc/apt/apt.conf.d/" || true
 fi
 cp -L /etc/resolv.conf "$bare/etc/resolv.conf"
+# sudo looks its own host up.
+echo "127.0.0.1 localhost $(hostname)" >"$bare/etc/hosts"
 
 # inside <command>: runs it in the bare system, with nothing of this machine's environment.
 inside() {
