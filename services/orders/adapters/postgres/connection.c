@@ -1,8 +1,9 @@
 #include "orders/adapters/postgres/connection.h"
 
 #include "base/clock.h"
-#include "orders/adapters/postgres/statements.h"
-#include "postgres/row.h"
+#include "orders/adapters/postgres/queries/commit_transaction.h"
+#include "orders/adapters/postgres/queries/read_schema_version.h"
+#include "orders/adapters/postgres/queries/rollback_transaction.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,31 +63,23 @@ void connection_close(struct store_postgres *store)
 static bool schema_fits(struct store_postgres *store, int64_t deadline_ns)
 {
     const struct store_postgres_observer *observer = &store->config.observer;
-    struct session_result result;
+    struct read_schema_version_row row;
+    bool found;
     char message[128];
 
-    enum db_status status =
-        session_exec(&store->session, &statements_schema_version, NULL, deadline_ns, &result);
+    enum db_status status = read_schema_version_exec(&store->session, deadline_ns, &found, &row);
     if (status != DB_OK) {
         connection_report(store, status);
         return false;
     }
-    int32_t version = 0, compatible_from = 0;
-    if (result.row_count == 1) {
-        struct row row;
-        row_init(&row, &result, 0);
-        version = row_int4(&row, 0);
-        compatible_from = row_int4(&row, 1);
-    }
-    session_result_fini(&result);
-    if (compatible_from <= STORE_POSTGRES_SCHEMA_VERSION &&
-        STORE_POSTGRES_SCHEMA_VERSION <= version) {
+    if (row.compatible_from <= STORE_POSTGRES_SCHEMA_VERSION &&
+        STORE_POSTGRES_SCHEMA_VERSION <= row.version) {
         return true;
     }
     snprintf(message, sizeof(message),
              "the schema has version %d and serves programs from %d on; this one needs %d: run "
              "the migrations",
-             version, compatible_from, STORE_POSTGRES_SCHEMA_VERSION);
+             row.version, row.compatible_from, STORE_POSTGRES_SCHEMA_VERSION);
     observer->on_error(observer->data, "schema_version", "", message);
     return false;
 }
@@ -164,8 +157,7 @@ void connection_rollback(struct store_postgres *store, int64_t deadline_ns)
     if (session_transaction(&store->session) == SESSION_TRANSACTION_NONE) {
         return;
     }
-    enum db_status status =
-        session_exec(&store->session, &statements_rollback, NULL, deadline_ns, NULL);
+    enum db_status status = rollback_transaction_exec(&store->session, deadline_ns, NULL);
     if (status != DB_OK) {
         connection_report(store, status);
         session_close(&store->session);
@@ -234,7 +226,7 @@ enum store_result connection_fail_before_commit(struct store_postgres *store, en
     return STORE_UNKNOWN;
 }
 
-/* --- Committing and reading ---------------------------------------------------------------------
+/* --- Committing ---------------------------------------------------------------------------------
  */
 
 enum store_result connection_receive_commit(struct store_postgres *store, int64_t deadline_ns)
@@ -262,7 +254,7 @@ enum store_result connection_receive_commit(struct store_postgres *store, int64_
 
 enum store_result connection_commit(struct store_postgres *store, int64_t deadline_ns)
 {
-    enum db_status status = session_send(&store->session, &statements_commit, NULL);
+    enum db_status status = commit_transaction_send(&store->session);
     if (status == DB_OK) {
         status = session_sync(&store->session);
     }
@@ -272,16 +264,4 @@ enum store_result connection_commit(struct store_postgres *store, int64_t deadli
     connection_report(store, status);
     session_close(&store->session);
     return STORE_UNKNOWN;
-}
-
-enum store_result connection_read(struct store_postgres *store, const struct statement *statement,
-                                  const struct params *params, int64_t deadline_ns,
-                                  struct session_result *ret_result)
-{
-    if (!connection_prepare(store, deadline_ns)) {
-        return STORE_UNAVAILABLE;
-    }
-    enum db_status status =
-        session_exec(&store->session, statement, params, deadline_ns, ret_result);
-    return status == DB_OK ? STORE_OK : connection_fail(store, status, deadline_ns);
 }

@@ -7,7 +7,6 @@
 
 #include "orders/adapters/postgres/store_postgres.h"
 #include "postgres/backoff.h"
-#include "postgres/params.h"
 #include "postgres/session.h"
 
 #define CONNECTION_MAGIC UINT32_C(0x5706e905)
@@ -70,10 +69,5 @@ enum store_result connection_receive_commit(struct store_postgres *store, int64_
 
 /* Sends COMMIT by itself, with nothing pending, and judges its answer. */
 enum store_result connection_commit(struct store_postgres *store, int64_t deadline_ns);
-
-/* Runs one reading statement outside a transaction. *ret_result is set on STORE_OK only. */
-enum store_result connection_read(struct store_postgres *store, const struct statement *statement,
-                                  const struct params *params, int64_t deadline_ns,
-                                  struct session_result *ret_result) MUST_CHECK;
 
 #endif

@@ -7,7 +7,13 @@
 
 #include "base/arena.h"
 #include "orders/adapters/postgres/connection.h"
-#include "orders/adapters/postgres/statements.h"
+#include "orders/adapters/postgres/queries/begin_transaction.h"
+#include "orders/adapters/postgres/queries/commit_transaction.h"
+#include "orders/adapters/postgres/queries/existing_orders.h"
+#include "orders/adapters/postgres/queries/held_units.h"
+#include "orders/adapters/postgres/queries/insert_placed.h"
+#include "orders/adapters/postgres/queries/lock_sale.h"
+#include "orders/adapters/postgres/queries/read_clock.h"
 #include "orders/adapters/postgres/translate.h"
 
 /* --- Loading -------------------------------------------------------------------------------------
@@ -19,7 +25,6 @@ static enum db_status send_load(struct session *session, const struct uuid *sale
 {
     struct uuid *ids = arena_alloc(arena, count * sizeof(*ids));
     struct sql_text *customers = arena_alloc(arena, count * sizeof(*customers));
-    struct params sale, orders, holders;
     enum db_status status;
 
     if (ids == NULL || customers == NULL) {
@@ -29,33 +34,17 @@ static enum db_status send_load(struct session *session, const struct uuid *sale
         ids[i] = requests[i].order_id;
         customers[i] = (struct sql_text){requests[i].customer_id, requests[i].customer_length};
     }
-    params_init(&sale, arena);
-    params_add_uuid(&sale, sale_id);
-    params_init(&orders, arena);
-    params_add_uuid(&orders, sale_id);
-    params_add_uuid_array(&orders, ids, count);
-    params_init(&holders, arena);
-    params_add_uuid(&holders, sale_id);
-    params_add_text_array(&holders, customers, count);
-    if (params_failed(&sale) || params_failed(&orders) || params_failed(&holders)) {
-        return DB_OUT_OF_MEMORY; /* before anything is queued */
-    }
-    (void)((status = session_send(session, &statements_begin, NULL)) != DB_OK ||
-           (status = session_send(session, &statements_lock_sale, &sale)) != DB_OK ||
-           (status = session_send(session, &statements_read_clock, NULL)) != DB_OK ||
-           (status = session_send(session, &statements_existing_orders, &orders)) != DB_OK ||
-           (status = session_send(session, &statements_held_units, &holders)) != DB_OK ||
+    const struct lock_sale_params sale = {.sale_id = *sale_id};
+    const struct existing_orders_params orders = {
+        .sale_id = *sale_id, .order_ids = ids, .order_ids_count = count};
+    const struct held_units_params holders = {
+        .sale_id = *sale_id, .customer_ids = customers, .customer_ids_count = count};
+    (void)((status = begin_transaction_send(session)) != DB_OK ||
+           (status = lock_sale_send(session, arena, &sale)) != DB_OK ||
+           (status = read_clock_send(session)) != DB_OK ||
+           (status = existing_orders_send(session, arena, &orders)) != DB_OK ||
+           (status = held_units_send(session, arena, &holders)) != DB_OK ||
            (status = session_sync(session)) != DB_OK);
-    return status;
-}
-
-static enum db_status receive_begin(struct session *session, int64_t deadline_ns)
-{
-    struct session_result result;
-    enum db_status status = session_receive(session, deadline_ns, &result);
-    if (status == DB_OK) {
-        session_result_fini(&result);
-    }
     return status;
 }
 
@@ -64,39 +53,25 @@ static enum db_status receive_sale(struct session *session, int64_t deadline_ns,
                                    struct arena *arena, struct sale *ret, bool *ret_found)
 {
     struct session_result result;
-    bool sound = true;
+    struct lock_sale_row row;
 
-    enum db_status status = session_receive(session, deadline_ns, &result);
+    enum db_status status = lock_sale_receive(session, deadline_ns, &result, ret_found, &row);
     if (status != DB_OK) {
         return status;
     }
-    *ret_found = result.row_count > 0;
-    if (*ret_found) {
-        struct row row;
-        row_init(&row, &result, 0);
-        sound = translate_sale(&row, arena, ret);
-    }
+    bool sound = !*ret_found || TRANSLATE_SALE(&row, arena, ret);
     session_result_fini(&result);
     return sound ? DB_OK : DB_PROTOCOL;
 }
 
 static enum db_status receive_clock(struct session *session, int64_t deadline_ns, int64_t *ret_us)
 {
-    struct session_result result;
-    bool sound = false;
-
-    enum db_status status = session_receive(session, deadline_ns, &result);
-    if (status != DB_OK) {
-        return status;
+    struct read_clock_row row;
+    enum db_status status = read_clock_receive(session, deadline_ns, &row);
+    if (status == DB_OK) {
+        *ret_us = row.read_time_us;
     }
-    if (result.row_count == 1) {
-        struct row row;
-        row_init(&row, &result, 0);
-        *ret_us = row_timestamptz(&row, 0);
-        sound = !row_failed(&row);
-    }
-    session_result_fini(&result);
-    return sound ? DB_OK : DB_PROTOCOL;
+    return status;
 }
 
 static enum db_status receive_existing(struct session *session, int64_t deadline_ns,
@@ -104,28 +79,36 @@ static enum db_status receive_existing(struct session *session, int64_t deadline
 {
     struct session_result result;
 
-    enum db_status status = session_receive(session, deadline_ns, &result);
+    enum db_status status = existing_orders_receive(session, deadline_ns, &result);
     if (status != DB_OK) {
         return status;
     }
     struct order *existing = arena_calloc(arena, result.row_count, sizeof(*existing));
-    bool sound = existing != NULL;
-    for (size_t i = 0; sound && i < result.row_count; i++) {
-        struct row row;
-        row_init(&row, &result, i);
-        sound = translate_order(&row, &existing[i]);
+    status = existing != NULL ? DB_OK : DB_OUT_OF_MEMORY;
+    for (size_t i = 0; status == DB_OK && i < result.row_count; i++) {
+        struct existing_orders_row row;
+        status = existing_orders_read(session, &result, i, &row);
+        if (status == DB_OK) {
+            existing[i] = TRANSLATE_ORDER(&row);
+        }
     }
     facts->existing = existing;
     facts->existing_count = result.row_count;
     session_result_fini(&result);
-    return sound ? DB_OK : DB_PROTOCOL;
+    return status;
 }
 
-static bool read_holding(struct row *row, struct arena *arena, struct placement_holding *ret)
+static enum db_status read_holding(struct session *session, const struct session_result *result,
+                                   size_t index, struct arena *arena, struct placement_holding *ret)
 {
-    ret->customer_length = row_text(row, 0).length;
-    ret->units = row_int8(row, 1);
-    return translate_text(row, 0, arena, &ret->customer_id) && !row_failed(row);
+    struct held_units_row row;
+    enum db_status status = held_units_read(session, result, index, &row);
+    if (status != DB_OK) {
+        return status;
+    }
+    ret->units = row.units;
+    ret->customer_length = row.customer_id.length;
+    return translate_text(row.customer_id, arena, &ret->customer_id) ? DB_OK : DB_OUT_OF_MEMORY;
 }
 
 static enum db_status receive_holdings(struct session *session, int64_t deadline_ns,
@@ -133,21 +116,19 @@ static enum db_status receive_holdings(struct session *session, int64_t deadline
 {
     struct session_result result;
 
-    enum db_status status = session_receive(session, deadline_ns, &result);
+    enum db_status status = held_units_receive(session, deadline_ns, &result);
     if (status != DB_OK) {
         return status;
     }
     struct placement_holding *holdings = arena_calloc(arena, result.row_count, sizeof(*holdings));
-    bool sound = holdings != NULL;
-    for (size_t i = 0; sound && i < result.row_count; i++) {
-        struct row row;
-        row_init(&row, &result, i);
-        sound = read_holding(&row, arena, &holdings[i]);
+    status = holdings != NULL ? DB_OK : DB_OUT_OF_MEMORY;
+    for (size_t i = 0; status == DB_OK && i < result.row_count; i++) {
+        status = read_holding(session, &result, i, arena, &holdings[i]);
     }
     facts->holdings = holdings;
     facts->holding_count = result.row_count;
     session_result_fini(&result);
-    return sound ? DB_OK : DB_PROTOCOL;
+    return status;
 }
 
 static enum db_status receive_load(struct session *session, int64_t deadline_ns,
@@ -155,7 +136,7 @@ static enum db_status receive_load(struct session *session, int64_t deadline_ns,
                                    bool *ret_found)
 {
     enum db_status status;
-    (void)((status = receive_begin(session, deadline_ns)) != DB_OK ||
+    (void)((status = begin_transaction_receive(session, deadline_ns, NULL)) != DB_OK ||
            (status = receive_sale(session, deadline_ns, arena, &ret->sale, ret_found)) != DB_OK ||
            (status = receive_clock(session, deadline_ns, &ret->now_us)) != DB_OK ||
            (status = receive_existing(session, deadline_ns, arena, ret)) != DB_OK ||
@@ -195,34 +176,35 @@ enum store_result placements_load(void *data, const struct uuid *sale_id,
 static enum store_result receive_placed(struct store_postgres *store, size_t placed_count,
                                         int64_t deadline_ns, bool *ret_all_placed)
 {
-    struct session_result result;
-
-    enum db_status status = session_receive(&store->session, deadline_ns, &result);
+    int64_t affected;
+    enum db_status status = insert_placed_receive(&store->session, deadline_ns, &affected);
     if (status != DB_OK) {
         return connection_fail_before_commit(store, status, deadline_ns);
     }
-    *ret_all_placed = session_result_affected(&result) == (int64_t)placed_count;
-    session_result_fini(&result);
+    *ret_all_placed = affected == (int64_t)placed_count;
     return STORE_OK;
 }
 
 static enum store_result insert_and_commit(struct store_postgres *store,
-                                           const struct params *params, size_t placed_count,
-                                           int64_t deadline_ns)
+                                           const struct insert_placed_params *params,
+                                           int64_t deadline_ns, struct arena *arena)
 {
     struct session *session = &store->session;
     bool all_placed = false;
-    enum db_status status;
 
-    (void)((status = session_send(session, &statements_place_orders, params)) != DB_OK ||
-           (status = session_send(session, &statements_commit, NULL)) != DB_OK ||
+    enum db_status status = insert_placed_send(session, arena, params);
+    if (status == DB_OUT_OF_MEMORY) { /* nothing was queued */
+        connection_rollback(store, deadline_ns);
+        return STORE_BROKEN;
+    }
+    (void)(status != DB_OK || (status = commit_transaction_send(session)) != DB_OK ||
            (status = session_sync(session)) != DB_OK);
     if (status != DB_OK) {
         connection_report(store, status);
         session_close(session);
         return STORE_UNKNOWN;
     }
-    enum store_result result = receive_placed(store, placed_count, deadline_ns, &all_placed);
+    enum store_result result = receive_placed(store, params->order_count, deadline_ns, &all_placed);
     if (result != STORE_OK) {
         return result;
     }
@@ -237,7 +219,7 @@ enum store_result placements_store(void *data, const struct placement_facts *fac
                                    struct arena *arena)
 {
     struct store_postgres *store = connection_of(data);
-    struct params params;
+    struct insert_placed_params params;
 
     if (decision->placed_count == 0) {
         return connection_commit(store, deadline_ns);
@@ -246,7 +228,7 @@ enum store_result placements_store(void *data, const struct placement_facts *fac
         connection_rollback(store, deadline_ns);
         return STORE_BROKEN;
     }
-    return insert_and_commit(store, &params, decision->placed_count, deadline_ns);
+    return insert_and_commit(store, &params, deadline_ns, arena);
 }
 
 void placements_abandon(void *data, int64_t deadline_ns)

@@ -2,7 +2,15 @@
 
 #include "base/arena.h"
 #include "orders/adapters/postgres/connection.h"
-#include "orders/adapters/postgres/statements.h"
+#include "orders/adapters/postgres/queries/begin_transaction.h"
+#include "orders/adapters/postgres/queries/find_creation.h"
+#include "orders/adapters/postgres/queries/get_order.h"
+#include "orders/adapters/postgres/queries/get_sale.h"
+#include "orders/adapters/postgres/queries/insert_sale.h"
+#include "orders/adapters/postgres/queries/known_sales.h"
+#include "orders/adapters/postgres/queries/list_sales.h"
+#include "orders/adapters/postgres/queries/lock_sale.h"
+#include "orders/adapters/postgres/queries/remember_creation.h"
 #include "orders/adapters/postgres/translate.h"
 
 #include <string.h>
@@ -10,50 +18,48 @@
 /* --- Reading -------------------------------------------------------------------------------------
  */
 
-static bool read_sale(struct row *row, struct arena *arena, struct store_sale *ret)
+/* A row of get_sale; false when it makes no sense or the arena is full. */
+static bool read_sale(const struct get_sale_row *row, struct arena *arena, struct store_sale *ret)
 {
-    ret->now_us = row_timestamptz(row, TRANSLATE_SALE_COLUMNS);
-    return translate_sale(row, arena, &ret->sale);
-}
-
-/* The single row of a result as a sale: STORE_NOT_FOUND without one. */
-static enum store_result single_sale(const struct session_result *result, struct arena *arena,
-                                     struct store_sale *ret)
-{
-    struct row row;
-    if (result->row_count == 0) {
-        return STORE_NOT_FOUND;
-    }
-    row_init(&row, result, 0);
-    return read_sale(&row, arena, ret) ? STORE_OK : STORE_BROKEN;
+    ret->now_us = row->read_time_us;
+    return TRANSLATE_SALE(row, arena, &ret->sale);
 }
 
 enum store_result sales_get(void *data, const struct uuid *sale_id, int64_t deadline_ns,
                             struct arena *arena, struct store_sale *ret)
 {
+    struct store_postgres *store = connection_of(data);
     struct session_result result;
-    struct params params;
+    struct get_sale_row row;
+    bool found;
 
-    params_init(&params, arena);
-    params_add_uuid(&params, sale_id);
-    enum store_result read =
-        connection_read(connection_of(data), &statements_get_sale, &params, deadline_ns, &result);
-    if (read == STORE_OK) {
-        read = single_sale(&result, arena, ret);
-        session_result_fini(&result);
+    if (!connection_prepare(store, deadline_ns)) {
+        return STORE_UNAVAILABLE;
     }
-    return read;
+    enum db_status status =
+        get_sale_exec(&store->session, arena, &(struct get_sale_params){.sale_id = *sale_id},
+                      deadline_ns, &result, &found, &row);
+    if (status != DB_OK) {
+        return connection_fail(store, status, deadline_ns);
+    }
+    bool sound = !found || read_sale(&row, arena, ret);
+    session_result_fini(&result);
+    if (!sound) {
+        return STORE_BROKEN;
+    }
+    return found ? STORE_OK : STORE_NOT_FOUND;
 }
 
-static bool read_page(const struct session_result *result, size_t count, struct arena *arena,
-                      struct store_sale *ret_sales)
+static bool read_page(struct session *session, const struct session_result *result, size_t count,
+                      struct arena *arena, struct store_sale *ret_sales)
 {
     for (size_t i = 0; i < count; i++) {
-        struct row row;
-        row_init(&row, result, i);
-        if (!read_sale(&row, arena, &ret_sales[i])) {
+        struct list_sales_row row;
+        if (list_sales_read(session, result, i, &row) != DB_OK ||
+            !TRANSLATE_SALE(&row, arena, &ret_sales[i].sale)) {
             return false;
         }
+        ret_sales[i].now_us = row.read_time_us;
     }
     return true;
 }
@@ -61,28 +67,30 @@ static bool read_page(const struct session_result *result, size_t count, struct 
 enum store_result sales_list(void *data, const struct uuid *before, size_t limit,
                              int64_t deadline_ns, struct arena *arena, struct store_sale_page *ret)
 {
+    struct store_postgres *store = connection_of(data);
     struct store_sale *sales = arena_calloc(arena, limit, sizeof(*sales));
     struct session_result result;
-    struct params params;
+    struct list_sales_params params = {
+        .before_is_null = before == NULL,
+        .limit_count = (int64_t)limit + 1, /* one more tells whether there is another page */
+    };
 
-    params_init(&params, arena);
     if (before != NULL) {
-        params_add_uuid(&params, before);
-    } else {
-        params_add_null(&params, SQL_TYPE_UUID);
+        params.before = *before;
     }
-    params_add_int8(&params, (int64_t)limit + 1); /* one more tells whether there is another page */
     if (sales == NULL) {
         return STORE_BROKEN;
     }
-    enum store_result read =
-        connection_read(connection_of(data), &statements_list_sales, &params, deadline_ns, &result);
-    if (read != STORE_OK) {
-        return read;
+    if (!connection_prepare(store, deadline_ns)) {
+        return STORE_UNAVAILABLE;
+    }
+    enum db_status status = list_sales_exec(&store->session, arena, &params, deadline_ns, &result);
+    if (status != DB_OK) {
+        return connection_fail(store, status, deadline_ns);
     }
     bool more = result.row_count > limit;
     size_t count = more ? limit : result.row_count;
-    bool sound = read_page(&result, count, arena, sales);
+    bool sound = read_page(&store->session, &result, count, arena, sales);
     session_result_fini(&result);
     *ret = (struct store_sale_page){.sales = sales, .count = count, .more = more};
     return sound ? STORE_OK : STORE_BROKEN;
@@ -99,66 +107,65 @@ static void mark_known(const struct uuid *sale_ids, size_t count, const struct u
 enum store_result sales_known(void *data, const struct uuid *sale_ids, size_t count,
                               int64_t deadline_ns, struct arena *arena, bool *ret_known)
 {
+    struct store_postgres *store = connection_of(data);
+    const struct known_sales_params params = {.sale_ids = sale_ids, .sale_ids_count = count};
     struct session_result result;
-    struct params params;
-    bool sound = true;
 
-    params_init(&params, arena);
-    params_add_uuid_array(&params, sale_ids, count);
-    enum store_result read = connection_read(connection_of(data), &statements_known_sales, &params,
-                                             deadline_ns, &result);
-    if (read != STORE_OK) {
-        return read;
+    if (!connection_prepare(store, deadline_ns)) {
+        return STORE_UNAVAILABLE;
+    }
+    enum db_status status = known_sales_exec(&store->session, arena, &params, deadline_ns, &result);
+    if (status != DB_OK) {
+        return connection_fail(store, status, deadline_ns);
     }
     memset(ret_known, 0, count * sizeof(*ret_known));
-    for (size_t i = 0; sound && i < result.row_count; i++) {
-        struct row row;
-        row_init(&row, &result, i);
-        struct uuid known = row_uuid(&row, 0);
-        mark_known(sale_ids, count, &known, ret_known);
-        sound = !row_failed(&row);
+    for (size_t i = 0; status == DB_OK && i < result.row_count; i++) {
+        struct known_sales_row row;
+        status = known_sales_read(&store->session, &result, i, &row);
+        if (status == DB_OK) {
+            mark_known(sale_ids, count, &row.sale_id, ret_known);
+        }
     }
     session_result_fini(&result);
-    return sound ? STORE_OK : STORE_BROKEN;
+    return status == DB_OK ? STORE_OK : STORE_BROKEN;
 }
 
-static enum store_result single_order(const struct session_result *result, struct arena *arena,
-                                      struct store_order *ret)
+static bool read_order(const struct get_order_row *row, struct arena *arena,
+                       struct store_order *ret)
 {
-    struct store_order order;
-    struct row row;
-
-    if (result->row_count == 0) {
-        return STORE_NOT_FOUND;
-    }
-    row_init(&row, result, 0);
-    if (!translate_order(&row, &order.order) ||
-        !translate_text(&row, TRANSLATE_ORDER_COLUMNS, arena, &order.customer_id) ||
-        !translate_money(&row, TRANSLATE_ORDER_COLUMNS + 1, &order.unit_price)) {
-        return STORE_BROKEN;
-    }
-    *ret = order;
-    return STORE_OK;
+    ret->order = TRANSLATE_ORDER(row);
+    return translate_text(row->customer_id, arena, &ret->customer_id) &&
+           translate_money(row->currency_code, row->unit_price_minor, &ret->unit_price);
 }
 
 enum store_result sales_get_order(void *data, const struct uuid *sale_id,
                                   const struct uuid *order_id, const char *customer_id,
                                   int64_t deadline_ns, struct arena *arena, struct store_order *ret)
 {
+    struct store_postgres *store = connection_of(data);
+    const struct get_order_params params = {
+        .sale_id = *sale_id,
+        .order_id = *order_id,
+        .customer_id = {.bytes = customer_id, .length = strlen(customer_id)},
+    };
     struct session_result result;
-    struct params params;
+    struct get_order_row row;
+    bool found;
 
-    params_init(&params, arena);
-    params_add_uuid(&params, sale_id);
-    params_add_uuid(&params, order_id);
-    params_add_text(&params, customer_id, strlen(customer_id));
-    enum store_result read =
-        connection_read(connection_of(data), &statements_get_order, &params, deadline_ns, &result);
-    if (read == STORE_OK) {
-        read = single_order(&result, arena, ret);
-        session_result_fini(&result);
+    if (!connection_prepare(store, deadline_ns)) {
+        return STORE_UNAVAILABLE;
     }
-    return read;
+    enum db_status status =
+        get_order_exec(&store->session, arena, &params, deadline_ns, &result, &found, &row);
+    if (status != DB_OK) {
+        return connection_fail(store, status, deadline_ns);
+    }
+    bool sound = !found || read_order(&row, arena, ret);
+    session_result_fini(&result);
+    if (!sound) {
+        return STORE_BROKEN;
+    }
+    return found ? STORE_OK : STORE_NOT_FOUND;
 }
 
 /* --- Creating ------------------------------------------------------------------------------------
@@ -168,21 +175,20 @@ enum store_result sales_get_order(void *data, const struct uuid *sale_id,
 static enum db_status begin_creation(struct session *session, const struct store_creation *creation,
                                      int64_t deadline_ns, struct arena *arena, bool *ret_new)
 {
-    struct session_result result;
-    struct params params;
+    const struct remember_creation_params params = {
+        .idempotency_key = {.bytes = creation->key, .length = creation->key_length},
+        .sale_id = creation->sale_id,
+        .fingerprint = {.bytes = (const char *)creation->fingerprint,
+                        .length = sizeof(creation->fingerprint)},
+    };
+    int64_t affected;
 
-    params_init(&params, arena);
-    params_add_text(&params, creation->key, creation->key_length);
-    params_add_uuid(&params, &creation->sale_id);
-    params_add_bytea(&params, creation->fingerprint, sizeof(creation->fingerprint));
-    enum db_status status = session_exec(session, &statements_begin, NULL, deadline_ns, NULL);
+    enum db_status status = begin_transaction_exec(session, deadline_ns, NULL);
     if (status == DB_OK) {
-        status =
-            session_exec(session, &statements_remember_creation, &params, deadline_ns, &result);
+        status = remember_creation_exec(session, arena, &params, deadline_ns, &affected);
     }
     if (status == DB_OK) {
-        *ret_new = session_result_affected(&result) == 1;
-        session_result_fini(&result);
+        *ret_new = affected == 1;
     }
     return status;
 }
@@ -191,15 +197,13 @@ static enum db_status begin_creation(struct session *session, const struct store
 static enum db_status insert_sale(struct session *session, const struct store_creation *creation,
                                   int64_t deadline_ns, struct arena *arena, bool *ret_inserted)
 {
-    struct session_result result;
-    struct params params;
+    struct insert_sale_params params;
+    int64_t affected;
 
-    translate_draft(&creation->sale_id, creation->draft, arena, &params);
-    enum db_status status =
-        session_exec(session, &statements_insert_sale, &params, deadline_ns, &result);
+    translate_draft(&creation->sale_id, creation->draft, &params);
+    enum db_status status = insert_sale_exec(session, arena, &params, deadline_ns, &affected);
     if (status == DB_OK) {
-        *ret_inserted = session_result_affected(&result) == 1;
-        session_result_fini(&result);
+        *ret_inserted = affected == 1;
     }
     return status;
 }
@@ -209,28 +213,20 @@ static enum db_status find_creation(struct session *session, const struct store_
                                     int64_t deadline_ns, struct arena *arena,
                                     struct uuid *ret_sale_id, bool *ret_same)
 {
+    const struct find_creation_params params = {
+        .idempotency_key = {.bytes = creation->key, .length = creation->key_length}};
     struct session_result result;
-    struct params params;
-    bool sound = false;
+    struct find_creation_row row;
 
-    params_init(&params, arena);
-    params_add_text(&params, creation->key, creation->key_length);
-    enum db_status status =
-        session_exec(session, &statements_find_creation, &params, deadline_ns, &result);
+    enum db_status status = find_creation_exec(session, arena, &params, deadline_ns, &result, &row);
     if (status != DB_OK) {
         return status;
     }
-    if (result.row_count == 1) {
-        struct row row;
-        row_init(&row, &result, 0);
-        *ret_sale_id = row_uuid(&row, 0);
-        struct sql_text fingerprint = row_bytea(&row, 1);
-        sound = !row_failed(&row);
-        *ret_same = sound && fingerprint.length == sizeof(creation->fingerprint) &&
-                    memcmp(fingerprint.bytes, creation->fingerprint, fingerprint.length) == 0;
-    }
+    *ret_sale_id = row.sale_id;
+    *ret_same = row.fingerprint.length == sizeof(creation->fingerprint) &&
+                memcmp(row.fingerprint.bytes, creation->fingerprint, row.fingerprint.length) == 0;
     session_result_fini(&result);
-    return sound ? DB_OK : DB_PROTOCOL;
+    return DB_OK;
 }
 
 /*
@@ -242,20 +238,25 @@ static enum db_status reread_sale(struct session *session, const struct uuid *sa
                                   int64_t deadline_ns, struct arena *arena, struct store_sale *ret)
 {
     struct session_result result;
-    struct params params;
+    struct lock_sale_row locked;
+    struct get_sale_row row;
+    bool found;
 
-    params_init(&params, arena);
-    params_add_uuid(&params, sale_id);
     enum db_status status =
-        session_exec(session, &statements_lock_sale, &params, deadline_ns, NULL);
-    if (status == DB_OK) {
-        status = session_exec(session, &statements_get_sale, &params, deadline_ns, &result);
+        lock_sale_exec(session, arena, &(struct lock_sale_params){.sale_id = *sale_id}, deadline_ns,
+                       &result, &found, &locked);
+    if (status != DB_OK) {
+        return status;
     }
-    if (status == DB_OK) {
-        status = single_sale(&result, arena, ret) == STORE_OK ? DB_OK : DB_PROTOCOL;
-        session_result_fini(&result);
+    session_result_fini(&result);
+    status = get_sale_exec(session, arena, &(struct get_sale_params){.sale_id = *sale_id},
+                           deadline_ns, &result, &found, &row);
+    if (status != DB_OK) {
+        return status;
     }
-    return status;
+    bool sound = found && read_sale(&row, arena, ret);
+    session_result_fini(&result);
+    return sound ? DB_OK : DB_PROTOCOL;
 }
 
 /* Everything up to COMMIT. On DB_OK the transaction is open and *ret_outcome is what it would be.

@@ -2,8 +2,8 @@
 
 #include "orders/adapters/postgres/connection.h"
 #include "orders/adapters/postgres/placements.h"
+#include "orders/adapters/postgres/queries/orders_postgres_queries.h"
 #include "orders/adapters/postgres/sales.h"
-#include "orders/adapters/postgres/statements.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ static struct session_config session_config_of(const struct store_postgres_confi
         .idle_in_transaction_timeout_ms = config->idle_in_transaction_timeout_ms,
         .tcp_user_timeout_ms = config->tcp_user_timeout_ms,
         .must_be_writable = true,
-        .statements = statements_all,
-        .statement_count = statements_all_count,
+        .statements = orders_postgres_queries_all,
+        .statement_count = ORDERS_POSTGRES_QUERIES_COUNT,
     };
 }
 

@@ -1,85 +1,45 @@
 #include "orders/adapters/postgres/translate.h"
 
 #include "base/arena.h"
+#include "orders/adapters/postgres/queries/insert_placed.h"
+#include "orders/adapters/postgres/queries/insert_sale.h"
 
 #include <string.h>
 
 /* --- Rows to domain ------------------------------------------------------------------------------
  */
 
-bool translate_text(struct row *row, size_t column, struct arena *arena, const char **ret)
+bool translate_text(struct sql_text text, struct arena *arena, const char **ret)
 {
-    struct sql_text text = row_text(row, column);
-    if (row_failed(row)) {
+    const char *copy = arena_strndup(arena, text.bytes, text.length);
+    if (copy == NULL) {
         return false;
     }
-    *ret = arena_strndup(arena, text.bytes, text.length);
-    return *ret != NULL;
+    *ret = copy;
+    return true;
 }
 
-bool translate_money(struct row *row, size_t currency_column, struct money *ret)
+bool translate_money(struct sql_text currency_code, int64_t amount_minor, struct money *ret)
 {
-    struct sql_text code = row_text(row, currency_column);
-    struct money money = {.amount_minor = row_int8(row, currency_column + 1)};
-
-    if (row_failed(row) || code.length != sizeof(money.currency_code) - 1) {
+    struct money money = {.amount_minor = amount_minor};
+    if (currency_code.length != sizeof(money.currency_code) - 1) {
         return false;
     }
-    memcpy(money.currency_code, code.bytes, code.length);
+    memcpy(money.currency_code, currency_code.bytes, currency_code.length);
     *ret = money;
     return true;
 }
 
-bool translate_sale(struct row *row, struct arena *arena, struct sale *ret)
+bool translate_sale(const struct sale *numbers, struct sql_text sku, struct sql_text title,
+                    struct sql_text currency_code, struct arena *arena, struct sale *ret)
 {
-    struct sale sale = {
-        .sale_id = row_uuid(row, 0),
-        .start_us = row_timestamptz(row, 5),
-        .end_us = row_timestamptz(row, 6),
-        .stock_total = row_int4(row, 7),
-        .stock_remaining = row_int4(row, 8),
-        .stock_returning = row_int4(row, 9),
-        .per_customer_limit = row_int4(row, 10),
-        .hold_seconds = row_int4(row, 11),
-        .paused = row_bool(row, 12),
-        .version = row_int8(row, 13),
-        .orders_count = row_int8(row, 14),
-    };
-    if (!translate_text(row, 1, arena, &sale.sku) || !translate_text(row, 2, arena, &sale.title) ||
-        !translate_money(row, 3, &sale.unit_price) || row_failed(row) ||
+    struct sale sale = *numbers;
+    if (!translate_text(sku, arena, &sale.sku) || !translate_text(title, arena, &sale.title) ||
+        !translate_money(currency_code, sale.unit_price.amount_minor, &sale.unit_price) ||
         !sale_is_consistent(&sale)) {
         return false;
     }
     *ret = sale;
-    return true;
-}
-
-static bool status_parse(struct sql_text text, enum order_status *ret)
-{
-    for (enum order_status status = 0; status < ORDER_STATUS_COUNT; status++) {
-        const char *name = order_status_name(status);
-        if (text.length == strlen(name) && memcmp(text.bytes, name, text.length) == 0) {
-            *ret = status;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool translate_order(struct row *row, struct order *ret)
-{
-    struct order order = {
-        .order_id = row_uuid(row, 0),
-        .number = row_int8(row, 1),
-        .quantity = row_int4(row, 2),
-        .create_us = row_timestamptz(row, 4),
-        .expire_us = row_is_null(row, 5) ? ORDER_NEVER_EXPIRES : row_timestamptz(row, 5),
-    };
-    struct sql_text status = row_text(row, 3);
-    if (row_failed(row) || !status_parse(status, &order.status)) {
-        return false;
-    }
-    *ret = order;
     return true;
 }
 
@@ -128,47 +88,47 @@ static bool collect_placed(const struct placement_request *requests, size_t coun
 
 bool translate_placed(const struct placement_facts *facts, const struct placement_request *requests,
                       size_t count, const struct placement_decision *decision, struct arena *arena,
-                      struct params *ret)
+                      struct insert_placed_params *ret)
 {
     struct placed placed;
-
-    params_init(ret, arena);
     if (!collect_placed(requests, count, decision, arena, &placed)) {
         return false;
     }
-    const char *status = order_status_name(placed.first->status);
-    params_add_uuid(ret, &facts->sale.sale_id);
-    params_add_int8(ret, facts->sale.version);
-    params_add_int4(ret, decision->placed_units);
-    params_add_uuid_array(ret, placed.ids, decision->placed_count);
-    params_add_text_array(ret, placed.customers, decision->placed_count);
-    params_add_int4_array(ret, placed.quantities, decision->placed_count);
-    params_add_text(ret, status, strlen(status));
-    params_add_timestamptz(ret, placed.first->create_us);
-    if (placed.first->expire_us == ORDER_NEVER_EXPIRES) {
-        params_add_null(ret, SQL_TYPE_TIMESTAMPTZ);
-    } else {
-        params_add_timestamptz(ret, placed.first->expire_us);
-    }
-    return !params_failed(ret);
+    *ret = (struct insert_placed_params){
+        .sale_id = facts->sale.sale_id,
+        .version = facts->sale.version,
+        .placed_units = decision->placed_units,
+        .order_count = decision->placed_count,
+        .order_ids = placed.ids,
+        .customer_ids = placed.customers,
+        .quantities = placed.quantities,
+        .status = placed.first->status,
+        .create_time_us = placed.first->create_us,
+        .expire_time_is_null = placed.first->expire_us == ORDER_NEVER_EXPIRES,
+        .expire_time_us = placed.first->expire_us,
+    };
+    return true;
+}
+
+static struct sql_text text_of(const char *text)
+{
+    return (struct sql_text){.bytes = text, .length = strlen(text)};
 }
 
 void translate_draft(const struct uuid *sale_id, const struct sale_draft *draft,
-                     struct arena *arena, struct params *ret)
+                     struct insert_sale_params *ret)
 {
-    params_init(ret, arena);
-    params_add_uuid(ret, sale_id);
-    params_add_text(ret, draft->sku, strlen(draft->sku));
-    params_add_text(ret, draft->title, strlen(draft->title));
-    params_add_text(ret, draft->unit_price.currency_code, strlen(draft->unit_price.currency_code));
-    params_add_int8(ret, draft->unit_price.amount_minor);
-    if (draft->has_start) {
-        params_add_timestamptz(ret, draft->start_us);
-    } else {
-        params_add_null(ret, SQL_TYPE_TIMESTAMPTZ);
-    }
-    params_add_timestamptz(ret, draft->end_us);
-    params_add_int4(ret, draft->stock_total);
-    params_add_int4(ret, draft->per_customer_limit);
-    params_add_int4(ret, draft->hold_seconds);
+    *ret = (struct insert_sale_params){
+        .sale_id = *sale_id,
+        .sku = text_of(draft->sku),
+        .title = text_of(draft->title),
+        .currency_code = text_of(draft->unit_price.currency_code),
+        .unit_price_minor = draft->unit_price.amount_minor,
+        .start_time_is_null = !draft->has_start,
+        .start_time_us = draft->start_us,
+        .end_time_us = draft->end_us,
+        .stock_total = draft->stock_total,
+        .per_customer_limit = draft->per_customer_limit,
+        .hold_seconds = draft->hold_seconds,
+    };
 }

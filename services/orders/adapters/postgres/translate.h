@@ -2,31 +2,63 @@
 #ifndef ORDERS_ADAPTERS_POSTGRES_TRANSLATE_H
 #define ORDERS_ADAPTERS_POSTGRES_TRANSLATE_H
 
+#include "base/check.h"
 #include "orders/ports/store.h"
-#include "postgres/params.h"
-#include "postgres/row.h"
+#include "postgres/sql_type.h"
 
-/* How many columns a sale and an order take; what a statement adds comes after them. */
-#define TRANSLATE_SALE_COLUMNS  15
-#define TRANSLATE_ORDER_COLUMNS 6
+struct insert_placed_params;
+struct insert_sale_params;
 
 /*
- * Each reads the row's first columns; strings are copied into arena. False when the row is not what
- * it should be, breaks an invariant of the domain, or the arena is full.
+ * A generated row that holds a sale (of lock_sale, get_sale, list_sales) as a struct sale in *ret;
+ * strings are copied into arena. False when it breaks an invariant of the domain or the arena is
+ * full.
  */
-bool translate_sale(struct row *row, struct arena *arena, struct sale *ret) MUST_CHECK;
-bool translate_order(struct row *row, struct order *ret) MUST_CHECK;
-bool translate_money(struct row *row, size_t currency_column, struct money *ret) MUST_CHECK;
-bool translate_text(struct row *row, size_t column, struct arena *arena,
-                    const char **ret) MUST_CHECK;
+#define TRANSLATE_SALE(row, arena, ret)                                                            \
+    translate_sale(&(struct sale){.sale_id = (row)->sale_id,                                       \
+                                  .unit_price.amount_minor = (row)->unit_price_minor,              \
+                                  .start_us = (row)->start_time_us,                                \
+                                  .end_us = (row)->end_time_us,                                    \
+                                  .stock_total = (row)->stock_total,                               \
+                                  .stock_remaining = (row)->stock_remaining,                       \
+                                  .stock_returning = (row)->stock_returning,                       \
+                                  .per_customer_limit = (row)->per_customer_limit,                 \
+                                  .hold_seconds = (row)->hold_seconds,                             \
+                                  .paused = (row)->paused,                                         \
+                                  .version = (row)->version,                                       \
+                                  .orders_count = (row)->orders_count},                            \
+                   (row)->sku, (row)->title, (row)->currency_code, arena, ret)
 
-/* The parameters of place_orders: the placed orders in the batch's order. False: arena full. */
+/* A generated row that holds an order (of existing_orders, get_order) as a struct order. */
+#define TRANSLATE_ORDER(row)                                                                       \
+    ((struct order){.order_id = (row)->order_id,                                                   \
+                    .number = (row)->number,                                                       \
+                    .quantity = (row)->quantity,                                                   \
+                    .status = (row)->status,                                                       \
+                    .create_us = (row)->create_time_us,                                            \
+                    .expire_us =                                                                   \
+                        (row)->expire_time_is_null ? ORDER_NEVER_EXPIRES : (row)->expire_time_us})
+
+/* For TRANSLATE_SALE: adds the texts to what numbers says. */
+bool translate_sale(const struct sale *numbers, struct sql_text sku, struct sql_text title,
+                    struct sql_text currency_code, struct arena *arena,
+                    struct sale *ret) MUST_CHECK;
+
+/* False when the currency code has not its three characters. */
+bool translate_money(struct sql_text currency_code, int64_t amount_minor,
+                     struct money *ret) MUST_CHECK;
+
+/* A NUL-terminated copy; false when the arena is full. */
+bool translate_text(struct sql_text text, struct arena *arena, const char **ret) MUST_CHECK;
+
+/* The placed orders in the batch's order. False: arena full. *ret points into it and the requests.
+ */
 bool translate_placed(const struct placement_facts *facts, const struct placement_request *requests,
                       size_t count, const struct placement_decision *decision, struct arena *arena,
-                      struct params *ret) MUST_CHECK;
+                      struct insert_placed_params *ret) MUST_CHECK;
 
-/* The parameters of insert_sale. */
+/* *ret points into the draft. */
 void translate_draft(const struct uuid *sale_id, const struct sale_draft *draft,
-                     struct arena *arena, struct params *ret);
+                     struct insert_sale_params *ret);
 
 #endif

@@ -1,0 +1,3 @@
+-- @query read_schema_version optional
+SELECT version, compatible_from
+FROM schema_version

@@ -1,0 +1,2 @@
+-- @query rollback_transaction exec
+ROLLBACK
