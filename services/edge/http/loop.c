@@ -356,12 +356,24 @@ static void release_thread_memory(void)
     }
 }
 
+/* What LOOP_STOP shut down is noticed, and closed, in the next rounds. A request may still come up
+ * in them; it is answered too, so that nothing is left inside upstream when the thread ends. */
+static void close_shut_down(struct loop *loop)
+{
+    for (int i = 0; i < CLOSING_ROUNDS; i++) {
+        (void)h2o_evloop_run(loop->context.loop, 0);
+        exchange_cut_all(loop);
+    }
+    publish(loop);
+}
+
 static void close_loop(struct loop *loop)
 {
     set_awakable(loop, false);
     if (loop->_listener != NULL) {
         h2o_socket_close(loop->_listener);
     }
+    close_shut_down(loop);
     if (loop_connections(loop) > 0) {
         return;
     }
