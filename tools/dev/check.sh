@@ -58,7 +58,7 @@ check_lint() {
     prepare_state
     step "shellcheck" "" check_shell || status=1
     step "clang-format" "./dev fmt" check_formatted || status=1
-    step "layer check" "tools/layercheck/rules.c says what is asked" check_layers || status=1
+    step "layer check" "the files of tools/layercheck/ say what is asked" check_layers || status=1
     step "clang-tidy" "" check_tidy || status=1
     return "$status"
 }

@@ -25,6 +25,9 @@ seconds_since() {
     printf '%d.%d s\n' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
+# Set while logs follow on the same terminal: a step then says nothing before its end.
+step_whole_lines=""
+
 # step <what> <what to try if it fails> <command...>: runs it with its output in a file. On failure
 # shows the end of the output, and returns 1. A command may print one line of result to fd 3.
 step() {
@@ -32,8 +35,9 @@ step() {
     shift 2
     log="$state/log/step-${what//[^a-zA-Z0-9]/-}.log"
     begin="$(now_ms)"
-    printf '==> %s ... ' "$what"
+    [[ -n $step_whole_lines ]] || printf '==> %s ... ' "$what"
     "$@" >"$log" 2>&1 3>"$log.result" || status=$?
+    [[ -z $step_whole_lines ]] || printf '==> %s ... ' "$what"
     if ((status == 0)); then
         result="$(<"$log.result")"
         printf 'done%s (%s)\n' "${result:+: $result}" "$(seconds_since "$begin")"

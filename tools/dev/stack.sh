@@ -215,7 +215,7 @@ stack_nap() {
 # <tick> is called about once a second. Then drains and stops everything. Returns the exit status.
 stack_follow() {
     local tick="$1" ended="" status=0 tail_pid
-    stack_stop_asked=""
+    stack_stop_asked="" step_whole_lines=yes
     trap 'stack_stop_asked=yes' INT TERM HUP
     tail -q -n 0 -F "$state/log/orders.log" "$state/log/edge.log" 2>/dev/null &
     tail_pid=$!

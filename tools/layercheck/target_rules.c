@@ -102,28 +102,33 @@ static bool text_names(const char *text, const char *name)
     return false;
 }
 
+/* Whether the CMakeLists.txt of the folder, so many bytes of the path, names the rest of it. */
+static bool is_named_in(const char *root, const char *path, size_t folder_length)
+{
+    struct source *cmake = NULL;
+    char list[PATH_MAX], stem[PATH_MAX];
+    const char *name = path + folder_length + 1;
+    bool named = false;
+
+    if (snprintf(list, sizeof(list), "%.*s/CMakeLists.txt", (int)folder_length, path) >=
+            (int)sizeof(list) ||
+        snprintf(stem, sizeof(stem), "%.*s", (int)strlen(name) - 2, name) >= (int)sizeof(stem)) {
+        return false;
+    }
+    if (source_load(root, list, &cmake) == 0) {
+        /* A function of a test folder may be given the name and add the ".c" itself. */
+        named = text_names(cmake->text, name) ||
+                (source_is_below(cmake, "tests/") && text_names(cmake->text, stem));
+    }
+    source_destroy(cmake);
+    return named;
+}
+
 /* Whether a CMakeLists.txt of the file's folder or of one above names it. */
 static bool is_named(const char *root, const char *path)
 {
-    char list[PATH_MAX];
-    const char *slash = path + strlen(path);
-
-    while (slash > path) {
-        struct source *cmake = NULL;
-        bool named = false;
-
-        do {
-            slash--;
-        } while (slash > path && *slash != '/');
-        if (slash == path || snprintf(list, sizeof(list), "%.*s/CMakeLists.txt",
-                                      (int)(slash - path), path) >= (int)sizeof(list)) {
-            return false;
-        }
-        if (source_load(root, list, &cmake) == 0) {
-            named = text_names(cmake->text, slash + 1);
-        }
-        source_destroy(cmake);
-        if (named) {
+    for (size_t at = strlen(path); at > 0; at--) {
+        if (path[at] == '/' && is_named_in(root, path, at)) {
             return true;
         }
     }

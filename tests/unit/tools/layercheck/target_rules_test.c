@@ -42,7 +42,7 @@ static int checkout_init(void **state)
     make_folder(checkout, "libs");
     make_folder(checkout, "libs/x");
     make_folder(checkout, "tests");
-    write_file(checkout, "tests/CMakeLists.txt", "stampede_fuzzer(x_fuzz.c)\n");
+    write_file(checkout, "tests/CMakeLists.txt", "stampede_fuzzer(x_fuzz.c)\nplanted(fault)\n");
     write_file(checkout, "libs/x/CMakeLists.txt",
                "stampede_layer(x AS x\n    SOURCES a.c\n    HEADERS named.h)\n");
     snprintf(json, sizeof(json),
@@ -96,6 +96,7 @@ static void target_rules_source_not_compiled_is_found(void **state)
 static void target_rules_test_named_but_not_compiled_is_no_finding(void **state)
 {
     assert_int_equal(count_findings(*state, "tests/x_fuzz.c"), 0);
+    assert_int_equal(count_findings(*state, "tests/fault.c"), 0);
     assert_int_equal(count_findings(*state, "tests/y_fuzz.c"), 1);
 }
 
