@@ -64,15 +64,18 @@ _test_part_tsan() {
 
 _test_install() {
     rm -rf "$root/build/staging"
-    cmake --install "$root/build/release" --prefix "$root/build/staging" &&
+    cmake --install "$root/build/release" --component runtime --prefix "$root/build/staging" &&
         "$root/build/staging/bin/stampede-orders" --version &&
         "$root/build/staging/bin/stampede-edge" --version
 }
 
 _test_part_release() {
     _test_build release || return 0
-    _test_check "installing to a staging folder" "" _test_install || true
-    _test_ctest release --label-regex '^e2e$'
+    if _test_check "installing to a staging folder" "" _test_install; then
+        _test_check "up and down with what was installed" "" \
+            "$root/tests/dev/up_test.sh" "$root/build/staging/bin" || true
+    fi
+    _test_ctest release --label-regex '^e2e$' --exclude-regex '^dev/up_test$'
 }
 
 _test_part_fuzz() {
