@@ -47,8 +47,18 @@ void connection_report(struct store_postgres *store, enum db_status status)
 {
     const struct session_error *error = session_error(&store->session);
     const struct store_postgres_observer *observer = &store->config.observer;
-    observer->on_error(observer->data, sqlstate_status_label(status), error->sqlstate,
-                       error->message);
+    /* A judgement of ours is not in the session's words, which may be of long ago. */
+    bool told = error->status == status;
+    observer->on_error(observer->data, sqlstate_status_label(status), told ? error->sqlstate : "",
+                       told ? error->message
+                            : "what was read breaks a rule of this program or does not fit its "
+                              "memory");
+}
+
+enum store_result connection_unsound(struct store_postgres *store)
+{
+    connection_report(store, DB_PROTOCOL);
+    return STORE_BROKEN;
 }
 
 void connection_close(struct store_postgres *store)
@@ -231,6 +241,7 @@ enum store_result connection_fail_before_commit(struct store_postgres *store, en
 
 enum store_result connection_receive_commit(struct store_postgres *store, int64_t deadline_ns)
 {
+    const struct store_postgres_observer *observer = &store->config.observer;
     struct session_result result;
 
     enum db_status status = session_receive(&store->session, deadline_ns, &result);
@@ -244,10 +255,12 @@ enum store_result connection_receive_commit(struct store_postgres *store, int64_
         if (!committed) {
             return STORE_CONFLICT; /* the server says ROLLBACK: proved */
         }
+        observer->on_error(observer->data, "commit_warned", "", session_warning(&store->session));
     } else if (sqlstate_proves_rollback(session_error(&store->session)->sqlstate)) {
         return connection_fail(store, status, deadline_ns);
+    } else {
+        connection_report(store, status);
     }
-    connection_report(store, status == DB_OK ? DB_OTHER : status);
     session_close(&store->session);
     return STORE_UNKNOWN;
 }

@@ -57,6 +57,9 @@ void connection_close(struct store_postgres *store);
 /* Tells the observer about the session's last error. */
 void connection_report(struct store_postgres *store, enum db_status status);
 
+/* Tells the observer that an answer makes no sense or does not fit the arena: STORE_BROKEN. */
+enum store_result connection_unsound(struct store_postgres *store);
+
 /* Rolls back what is open; closes the session when even that fails. */
 void connection_rollback(struct store_postgres *store, int64_t deadline_ns);
 

@@ -194,8 +194,7 @@ static enum store_result insert_and_commit(struct store_postgres *store,
 
     enum db_status status = insert_placed_send(session, arena, params);
     if (status == DB_OUT_OF_MEMORY) { /* nothing was queued */
-        connection_rollback(store, deadline_ns);
-        return STORE_BROKEN;
+        return connection_fail(store, status, deadline_ns);
     }
     (void)(status != DB_OK || (status = commit_transaction_send(session)) != DB_OK ||
            (status = session_sync(session)) != DB_OK);
@@ -225,8 +224,7 @@ enum store_result placements_store(void *data, const struct placement_facts *fac
         return connection_commit(store, deadline_ns);
     }
     if (!translate_placed(facts, requests, count, decision, arena, &params)) {
-        connection_rollback(store, deadline_ns);
-        return STORE_BROKEN;
+        return connection_fail(store, DB_OUT_OF_MEMORY, deadline_ns);
     }
     return insert_and_commit(store, &params, deadline_ns, arena);
 }

@@ -45,7 +45,7 @@ enum store_result sales_get(void *data, const struct uuid *sale_id, int64_t dead
     bool sound = !found || read_sale(&row, arena, ret);
     session_result_fini(&result);
     if (!sound) {
-        return STORE_BROKEN;
+        return connection_unsound(store);
     }
     return found ? STORE_OK : STORE_NOT_FOUND;
 }
@@ -92,8 +92,10 @@ enum store_result sales_list(void *data, const struct uuid *before, size_t limit
     size_t count = more ? limit : result.row_count;
     bool sound = read_page(&store->session, &result, count, arena, sales);
     session_result_fini(&result);
-    *ret = (struct store_sale_page){.sales = sales, .count = count, .more = more};
-    return sound ? STORE_OK : STORE_BROKEN;
+    if (sound) {
+        *ret = (struct store_sale_page){.sales = sales, .count = count, .more = more};
+    }
+    return sound ? STORE_OK : connection_unsound(store);
 }
 
 static void mark_known(const struct uuid *sale_ids, size_t count, const struct uuid *known,
@@ -127,7 +129,7 @@ enum store_result sales_known(void *data, const struct uuid *sale_ids, size_t co
         }
     }
     session_result_fini(&result);
-    return status == DB_OK ? STORE_OK : STORE_BROKEN;
+    return status == DB_OK ? STORE_OK : connection_unsound(store);
 }
 
 static bool read_order(const struct get_order_row *row, struct arena *arena,
@@ -163,7 +165,7 @@ enum store_result sales_get_order(void *data, const struct uuid *sale_id,
     bool sound = !found || read_order(&row, arena, ret);
     session_result_fini(&result);
     if (!sound) {
-        return STORE_BROKEN;
+        return connection_unsound(store);
     }
     return found ? STORE_OK : STORE_NOT_FOUND;
 }
