@@ -23,7 +23,7 @@
 /* A replica that drains says NOT_SERVING and is left out at once. */
 #define SERVICE_CONFIG                                                                             \
     "{\"loadBalancingConfig\":[{\"round_robin\":{}}],"                                             \
-    "\"healthCheckConfig\":{\"serviceName\":\"stampede.orders.v1.OrderService\"}}"
+    "\"healthCheckConfig\":{\"serviceName\":\"\"}}"
 #define CORE_LOG_INTERVAL_MS 1000
 #define DRAIN_LOOK_MS        20
 

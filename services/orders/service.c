@@ -52,27 +52,34 @@ struct service {
     pthread_mutex_t health_lock; /* whoever sets the health looks at the world under it */
 };
 
-/* The services whose health is told, and the whole server. */
-static const char *const health_names[] = {
-    "",
-    "stampede.sales.v1.SaleService",
-    "stampede.orders.v1.OrderService",
-    "stampede.ops.v1.OpsService",
+/*
+ * The services whose health is told. The whole server (the empty name) serves until it drains: what
+ * balances calls looks at that, for without a database a refusal with its reason is still the best
+ * answer. Who asks for a service by name hears whether its calls can do their work.
+ */
+static const struct {
+    const char *name;
+    bool needs_database;
+} health_names[] = {
+    {"", false},
+    {"stampede.ops.v1.OpsService", false},
+    {"stampede.sales.v1.SaleService", true},
+    {"stampede.orders.v1.OrderService", true},
 };
 
 /* --- What others tell the service ------------------------------------------------------------ */
-
-/* Serving means: a call that needs the database can be answered, and new ones are welcome. */
-static bool is_serving(struct service *service)
-{
-    return !drain_has_begun(service->drain) && pool_view_is_serving(&service->pool_view);
-}
 
 static void update_health(void *data)
 {
     struct service *service = data;
     pthread_mutex_lock(&service->health_lock);
-    rpc_health_set_all(service->health, is_serving(service));
+    bool stays = !drain_has_begun(service->drain);
+    bool has_database = pool_view_is_serving(&service->pool_view);
+    for (size_t i = 0; i < COUNT_OF(health_names); i++) {
+        bool serves = stays && (has_database || !health_names[i].needs_database);
+        /* Every name was set at the start, so there is nothing left to allocate. */
+        CHECK(rpc_health_set(service->health, health_names[i].name, serves) == 0);
+    }
     pthread_mutex_unlock(&service->health_lock);
 }
 
@@ -149,7 +156,7 @@ static void read_status(void *data, struct ops_service_reading *ret)
 {
     struct service *service = data;
     *ret = (struct ops_service_reading){
-        .ready = is_serving(service),
+        .ready = !drain_has_begun(service->drain) && pool_view_is_serving(&service->pool_view),
         .draining = drain_has_begun(service->drain),
         .pool = workers_stats(service->workers),
         .pool_waiting = gauges_pool_waiting(&service->gauges),
@@ -238,7 +245,8 @@ static int make_health(struct service *service)
 {
     int error = rpc_health_create(&service->health);
     for (size_t i = 0; error == 0 && i < COUNT_OF(health_names); i++) {
-        error = rpc_health_set(service->health, health_names[i], false);
+        error =
+            rpc_health_set(service->health, health_names[i].name, !health_names[i].needs_database);
     }
     return error;
 }
