@@ -13,8 +13,7 @@
 _Noreturn void check_failed(const char *file, int line, const char *text);
 
 /* Asserts; the condition is always evaluated. */
-#define CHECK(condition)                                                                           \
-    ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition))
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition))
 
 /* a implies b, evaluated left to right. */
 #define CHECK_IMPLIES(a, b) CHECK(!(a) || (b))

@@ -21,8 +21,7 @@ struct list {
 };
 
 /* The object of type that holds link as its member. */
-#define LIST_OBJECT(link, type, member)                                                            \
-    ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LIST_OBJECT(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 /* Walks the list; the current link may be removed inside the loop. */
 #define LIST_FOREACH_SAFE(list, link, following)                                                   \

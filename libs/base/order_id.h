@@ -13,9 +13,9 @@
 
 /*
  * UUIDv8 (RFC 9562, 5.8) of the first 16 bytes of SHA-256 over: the byte 1 (this scheme's version),
- * the sale id's 16 bytes, one byte customer length, the customer, two bytes key length (big endian),
- * the key without its quotes. The lengths keep ("a","bc") and ("ab","c") apart. Lengths must be
- * within the bounds above (asserted: callers validate first). Any thread.
+ * the sale id's 16 bytes, one byte customer length, the customer, two bytes key length (big
+ * endian), the key without its quotes. The lengths keep ("a","bc") and ("ab","c") apart. Lengths
+ * must be within the bounds above (asserted: callers validate first). Any thread.
  */
 struct uuid order_id_of(const struct uuid *sale_id, const char *customer, size_t customer_length,
                         const char *key, size_t key_length);

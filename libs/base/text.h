@@ -8,7 +8,8 @@
 /* Whether every byte is a printable ASCII character, space (0x20) to tilde (0x7e). */
 bool text_is_printable_ascii(const char *text, size_t length);
 
-/* Whether the bytes are well-formed UTF-8 (RFC 3629: no overlong form, no surrogate, <= U+10FFFF). */
+/* Whether the bytes are well-formed UTF-8 (RFC 3629: no overlong form, no surrogate, <= U+10FFFF).
+ */
 bool text_is_utf8(const char *text, size_t length);
 
 /* The number of code points in well-formed UTF-8. */
