@@ -78,6 +78,7 @@ function(stampede_queries target)
     add_library(${target}_queries STATIC ${generated} "${root}/used")
     set_target_properties(${target}_queries PROPERTIES LINKER_LANGUAGE C)
     target_include_directories(${target}_queries PUBLIC "${root}")
-    target_link_libraries(${target}_queries PUBLIC base postgres ${Q_USES} PRIVATE stampede_flags)
+    target_link_libraries(${target}_queries PUBLIC base postgres ${Q_USES}
+                          PRIVATE pq stampede_flags)
     target_link_libraries(${target} PRIVATE ${target}_queries)
 endfunction()

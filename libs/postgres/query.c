@@ -101,12 +101,10 @@ enum db_status query_exec(struct session *session, const struct query *query,
     return status;
 }
 
-enum db_status query_judge(struct session *session, const struct query *query,
-                           const struct fields *fields)
+enum db_status query_fail(struct session *session, const struct query *query,
+                          const struct fields *fields)
 {
-    if (fields->fault == ROW_SOUND) {
-        return DB_OK;
-    }
+    CHECK(fields->fault != ROW_SOUND);
     return session_error_set(&session->_error, DB_PROTOCOL, "query %s, column \"%s\": %s",
                              query->statement->name, query->columns[fields->fault_column].name,
                              row_fault_text(fields->fault));

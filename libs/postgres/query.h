@@ -55,10 +55,10 @@ enum db_status query_exec(struct session *session, const struct query *query,
                           struct session_result *ret) MUST_CHECK;
 
 /*
- * What a row reader returns: DB_OK, or DB_PROTOCOL with the words for the fault of fields, which
- * were read from a result of this query.
+ * What a row reader returns when it met a fault: DB_PROTOCOL, with words for the fault of fields,
+ * which were read from a result of this query.
  */
-enum db_status query_judge(struct session *session, const struct query *query,
-                           const struct fields *fields) MUST_CHECK;
+enum db_status query_fail(struct session *session, const struct query *query,
+                          const struct fields *fields);
 
 #endif

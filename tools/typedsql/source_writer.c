@@ -115,9 +115,9 @@ static void write_enum_table(FILE *out, const struct enum_use *use)
 {
     const struct query_enum *c_enum = use->field->c_enum;
     const struct described_type *type = use->field->labels;
-    fprintf(out, TABLE_BEGIN "static const char *const %s_labels[] = {\n", c_enum->tag);
+    fprintf(out, TABLE_BEGIN "static const struct sql_text %s_labels[] = {\n", c_enum->tag);
     for (size_t i = 0; i < type->label_count; i++) {
-        fprintf(out, "    \"%s\",\n", type->labels[i]);
+        fprintf(out, "    {\"%s\", %zu},\n", type->labels[i], strlen(type->labels[i]));
     }
     fprintf(out, "};\n\nstatic const enum %s %s_values[] = {\n", c_enum->tag, c_enum->tag);
     for (size_t i = 0; i < type->label_count; i++) {
@@ -140,8 +140,8 @@ static void write_enum_adder(FILE *out, const char *tag, const char *kind)
     snprintf(head, sizeof(head), "static void add_%s_%s(", tag, kind);
     snprintf(value, sizeof(value), "enum %s value", tag);
     c_text_list(out, head, arguments, COUNT_OF(arguments), ")");
-    fprintf(out, "{\n    const char *label = label_of_%s(value);\n", tag);
-    fprintf(out, "    params_add_%s(list, label, strlen(label));\n}\n\n",
+    fprintf(out, "{\n    struct sql_text label = label_of_%s(value);\n", tag);
+    fprintf(out, "    params_add_%s(list, label.bytes, label.length);\n}\n\n",
             strcmp(kind, "enum") == 0 ? "label" : kind);
 }
 
@@ -161,9 +161,8 @@ static void write_enum_array_adder(FILE *out, const char *tag)
           "    }\n"
           "    for (size_t i = 0; i < count; i++) {\n",
           out);
-    fprintf(out, "        const char *label = label_of_%s(values[i]);\n", tag);
-    fputs("        labels[i] = (struct sql_text){.bytes = label, .length = strlen(label)};\n"
-          "    }\n"
+    fprintf(out, "        labels[i] = label_of_%s(values[i]);\n", tag);
+    fputs("    }\n"
           "    params_add_text_array(list, labels, count);\n"
           "}\n\n",
           out);
@@ -180,7 +179,7 @@ static void write_enum_functions(FILE *out, const struct enum_use *use)
                 tag, tag);
     }
     if (use->as_enum || use->as_text || use->as_text_array) {
-        fprintf(out, "static const char *label_of_%s(enum %s value)\n{\n", tag, tag);
+        fprintf(out, "static struct sql_text label_of_%s(enum %s value)\n{\n", tag, tag);
         fprintf(out, "    for (size_t i = 0; i < COUNT_OF(%s_values); i++) {\n", tag);
         fprintf(out, "        if (%s_values[i] == value) {\n", tag);
         fprintf(out, "            return %s_labels[i];\n        }\n    }\n", tag);
@@ -271,6 +270,18 @@ static void write_value(FILE *out, const struct binding_field *field, size_t col
     }
 }
 
+/* The zero of a nullable column's field. */
+static const char *zero_of(const struct binding_field *field)
+{
+    if (field->is_array) {
+        return "(struct sql_array){0}";
+    }
+    if (binding_is_text(field)) {
+        return "(struct sql_text){0}";
+    }
+    return field->form->by_address ? "(struct uuid){0}" : "0";
+}
+
 /* Reads one column into its field; what is NULL is zero. */
 static void write_column(FILE *out, const struct binding_field *field, size_t column)
 {
@@ -280,6 +291,7 @@ static void write_column(FILE *out, const struct binding_field *field, size_t co
         fputs(";\n", out);
         return;
     }
+    fprintf(out, "    row.%s = %s;\n", field->name, zero_of(field));
     if (binding_has_null_flag(field)) {
         fprintf(out, "    row.%s = fields_is_null(&fields, %zu);\n", field->null_flag, column);
         fprintf(out, "    if (!row.%s) {\n", field->null_flag);
@@ -305,17 +317,16 @@ static void write_read(FILE *out, const struct binding *binding)
     } else {
         c_text_list(out, "static enum db_status read_row(", arguments, COUNT_OF(arguments), ")");
     }
-    fprintf(out, "{\n    struct %s_row row = {0};\n    struct fields fields;\n",
-            binding->file->name);
+    fprintf(out, "{\n    struct %s_row row;\n    struct fields fields;\n", binding->file->name);
     fputs("    fields_init(&fields, result, index);\n", out);
     for (size_t i = 0; i < binding->column_count; i++) {
         write_column(out, &binding->columns[i], i);
     }
-    fputs("    enum db_status status = query_judge(session, &query, &fields);\n"
-          "    if (status == DB_OK) {\n"
-          "        *ret_row = row;\n"
+    fputs("    if (fields.fault != ROW_SOUND) {\n"
+          "        return query_fail(session, &query, &fields);\n"
           "    }\n"
-          "    return status;\n"
+          "    *ret_row = row;\n"
+          "    return DB_OK;\n"
           "}\n\n",
           out);
 }
@@ -416,11 +427,8 @@ static void write_includes(FILE *out, const struct binding *binding, const char 
                            const struct enum_uses *uses)
 {
     bool needs_arena = false;
-    bool needs_string = false;
     for (size_t i = 0; i < uses->count; i++) {
-        const struct enum_use *use = &uses->list[i];
-        needs_arena = needs_arena || use->as_text_array;
-        needs_string = needs_string || use->as_enum || use->as_text || use->as_text_array;
+        needs_arena = needs_arena || uses->list[i].as_text_array;
     }
     fputs("/* Generated by typedsql; not to be edited. */\n", out);
     fprintf(out, "#include \"%s/%s.h\"\n\n", folder, binding->file->name);
@@ -428,7 +436,6 @@ static void write_includes(FILE *out, const struct binding *binding, const char 
     fputs(binding->column_count > 0 ? "#include \"postgres/fields.h\"\n" : "", out);
     fputs(binding->parameter_count > 0 ? "#include \"postgres/params.h\"\n" : "", out);
     fputs("#include \"postgres/query.h\"\n#include \"postgres/session.h\"\n", out);
-    fputs(needs_string ? "\n#include <string.h>\n" : "", out);
     fputc('\n', out);
 }
 
