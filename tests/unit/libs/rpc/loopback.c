@@ -213,18 +213,32 @@ void holder_hold(struct rpc_call *call, const ProtobufCMessage *request, void *d
     pthread_mutex_unlock(&holder->lock);
 }
 
+static struct rpc_call *take_locked(struct holder *holder)
+{
+    if (holder->count == 0) {
+        return NULL;
+    }
+    struct rpc_call *call = holder->calls[0];
+    holder->count--;
+    memmove(holder->calls, holder->calls + 1, holder->count * sizeof(struct rpc_call *));
+    return call;
+}
+
+struct rpc_call *holder_try(struct holder *holder)
+{
+    pthread_mutex_lock(&holder->lock);
+    struct rpc_call *call = take_locked(holder);
+    pthread_mutex_unlock(&holder->lock);
+    return call;
+}
+
 struct rpc_call *holder_take(struct holder *holder)
 {
     int64_t deadline_ns = clock_deadline_in_ms(LOOPBACK_WAIT_MS);
     pthread_mutex_lock(&holder->lock);
     while (holder->count == 0 && wait_changed(&holder->lock, &holder->changed, deadline_ns)) {
     }
-    struct rpc_call *call = NULL;
-    if (holder->count > 0) {
-        call = holder->calls[0];
-        holder->count--;
-        memmove(holder->calls, holder->calls + 1, holder->count * sizeof(*holder->calls));
-    }
+    struct rpc_call *call = take_locked(holder);
     pthread_mutex_unlock(&holder->lock);
     assert_non_null(call);
     return call;

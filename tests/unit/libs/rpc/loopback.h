@@ -82,6 +82,8 @@ void holder_init(struct holder *holder);
 void holder_fini(struct holder *holder);
 /* The handler; data is the holder. */
 void holder_hold(struct rpc_call *call, const ProtobufCMessage *request, void *data);
+/* Takes a call if there is one. */
+struct rpc_call *holder_try(struct holder *holder);
 /* Waits for a call and takes it. */
 struct rpc_call *holder_take(struct holder *holder);
 /* For rpc_call_on_cancel and rpc_call_send: counts when cancelled. */

@@ -560,6 +560,132 @@ static void server_stop_under_load_completes_every_call(void **state)
     holder_fini(&ends.holder);
 }
 
+/* --- Everything at once ----------------------------------------------------------------------- */
+
+enum { CHAOS_CALLS = 64, CHAOS_ROUNDS = 6, CHAOS_ROUND_MS = 150 };
+
+struct chaos {
+    struct rpc_channel *channel;
+    struct holder holder;
+    Echo__V1__Note note;
+    pthread_mutex_t lock;
+    unsigned seed;
+    atomic_uint started, completed;
+    atomic_bool over;
+};
+
+static unsigned roll(struct chaos *chaos, unsigned sides)
+{
+    pthread_mutex_lock(&chaos->lock);
+    chaos->seed = chaos->seed * 1664525u + 1013904223u;
+    unsigned result = (chaos->seed >> 16) % sides;
+    pthread_mutex_unlock(&chaos->lock);
+    return result;
+}
+
+/* Answers now, later from another thread, or with an error. */
+static void on_chaos(struct rpc_call *call, const ProtobufCMessage *request, void *data)
+{
+    struct chaos *chaos = data;
+    switch (roll(chaos, 3)) {
+    case 0:
+        rpc_call_finish(call, request);
+        break;
+    case 1:
+        rpc_call_fail(call, &(struct rpc_status){.code = RPC_ABORTED, .reason = "CHAOS"});
+        break;
+    default:
+        rpc_call_on_cancel(call, holder_on_cancel, &chaos->holder);
+        holder_hold(call, request, &chaos->holder);
+    }
+}
+
+static void *finish_held(void *data)
+{
+    struct chaos *chaos = data;
+    while (!atomic_load(&chaos->over)) {
+        struct rpc_call *call = holder_try(&chaos->holder);
+        if (call != NULL) {
+            rpc_call_finish(call, &chaos->note.base);
+        } else {
+            loopback_sleep_ms(1);
+        }
+    }
+    return NULL;
+}
+
+static void start_chaos_call(struct chaos *chaos);
+
+static void on_chaos_done(struct rpc_reply *reply, void *data)
+{
+    struct chaos *chaos = data;
+    rpc_reply_free(reply);
+    if (!atomic_load(&chaos->over)) {
+        start_chaos_call(chaos);
+    }
+    atomic_fetch_add(&chaos->completed, 1);
+}
+
+/* Cancels one in four at once, and gives one in four hardly any time. */
+static void start_chaos_call(struct chaos *chaos)
+{
+    atomic_fetch_add(&chaos->started, 1);
+    struct rpc_request request = loopback_request(&chaos->note.base, NULL);
+    request.wait_for_ready = roll(chaos, 2) == 0;
+    request.deadline_ns = clock_deadline_in_ms(roll(chaos, 4) == 0 ? 1 : 300);
+    request.on_done = on_chaos_done;
+    request.data = chaos;
+    struct rpc_client_call *call = NULL;
+    rpc_channel_call(chaos->channel, &request, &call);
+    if (roll(chaos, 4) == 0) {
+        rpc_client_call_cancel(call);
+    }
+    rpc_client_call_unref(call);
+}
+
+/*
+ * Calls that are cancelled, late, refused, failed and held, while their server is stopped and
+ * started: each ends exactly once, and every stop returns. A lost completion hangs this test.
+ */
+static void server_restarted_amid_chaos_ends_every_call(void **state)
+{
+    (void)state;
+    static struct chaos chaos;
+    chaos.seed = (unsigned)clock_monotonic_ns();
+    print_message("seed %u\n", chaos.seed);
+    pthread_mutex_init(&chaos.lock, NULL);
+    holder_init(&chaos.holder);
+    echo__v1__note__init(&chaos.note);
+    struct rpc_server_config config = loopback_server_config();
+    config.calls_max = CHAOS_CALLS / 2;
+    int port = 0;
+    struct rpc_server *server = loopback_serve(&config, on_chaos, &chaos, &port);
+    chaos.channel = loopback_connect(port);
+    pthread_t finisher;
+    assert_int_equal(pthread_create(&finisher, NULL, finish_held, &chaos), 0);
+    for (int i = 0; i < CHAOS_CALLS; i++) {
+        start_chaos_call(&chaos);
+    }
+    char address[32];
+    snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+    config.address = address;
+    for (int round = 0; round < CHAOS_ROUNDS; round++) {
+        loopback_sleep_ms(CHAOS_ROUND_MS);
+        rpc_server_stop(server, clock_deadline_in_ms(round % 2 == 0 ? 0 : LOOPBACK_WAIT_MS));
+        rpc_server_destroy(server);
+        server = loopback_serve(&config, on_chaos, &chaos, &port);
+    }
+    rpc_server_stop(server, clock_deadline_in_ms(0));
+    rpc_server_destroy(server);
+    atomic_store(&chaos.over, true);
+    rpc_channel_destroy(chaos.channel);
+    pthread_join(finisher, NULL);
+    print_message("%u calls\n", atomic_load(&chaos.started));
+    assert_int_equal(atomic_load(&chaos.completed), atomic_load(&chaos.started));
+    holder_fini(&chaos.holder);
+    pthread_mutex_destroy(&chaos.lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -580,6 +706,7 @@ int main(void)
         cmocka_unit_test(server_stop_lets_calls_finish_before_the_deadline),
         cmocka_unit_test(server_stop_after_the_deadline_cancels_and_waits_for_the_holder),
         cmocka_unit_test(server_stop_under_load_completes_every_call),
+        cmocka_unit_test(server_restarted_amid_chaos_ends_every_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
