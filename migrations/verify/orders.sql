@@ -12,7 +12,7 @@ BEGIN
             FROM pg_catalog.pg_constraint
             WHERE conrelid = 'orders'::regclass AND convalidated AND contype <> 'n')
         @> ARRAY['orders_customer_id_check', 'orders_number_check', 'orders_pkey',
-                 'orders_quantity_check', 'orders_sale_id_number_key'],
+                 'orders_quantity_check'],
         'a constraint of orders is missing';
     ASSERT (SELECT array_agg(attname::text) = ARRAY['expire_time']
             FROM pg_catalog.pg_attribute
@@ -23,6 +23,9 @@ BEGIN
             JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
             WHERE attrelid = 'orders'::regclass AND attname = 'customer_id'),
         'customers are ordered by bytes';
+    ASSERT (SELECT indisvalid AND indisunique AND indpred IS NOT NULL FROM pg_catalog.pg_index
+            WHERE indexrelid = 'orders_sale_id_number_key'::regclass),
+        'the index of numbers is unique, partial and valid';
     ASSERT (SELECT indisvalid AND indpred IS NOT NULL FROM pg_catalog.pg_index
             WHERE indexrelid = 'orders_held_by_customer'::regclass),
         'the index of held orders is partial and valid';
