@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* ErrorInfo.domain of every refusal of Stampede's own; only such a refusal proves anything. */
+#define CONTRACT_ERROR_DOMAIN "stampede"
+
 enum contract_access {
     CONTRACT_ACCESS_ADMIN,
     CONTRACT_ACCESS_PUBLIC,

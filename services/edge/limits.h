@@ -1,9 +1,11 @@
 /*
  * Every bound of the edge that no setting changes, and how the bounds relate. Settings are in
- * config.c; what is in force is logged at start and shown under /limits.
+ * settings.c; what is in force is logged at start and shown under /limits.
  */
 #ifndef EDGE_LIMITS_H
 #define EDGE_LIMITS_H
+
+#include "contract/timing.h"
 
 /* --- Placing orders ------------------------------------------------------------------------- */
 
@@ -25,12 +27,8 @@
 
 /* --- Time ----------------------------------------------------------------------------------- */
 
-/* The orders service decides an order within the first of these, or says that it did not; a
- * transaction that it began by then ends within the second. */
-#define EDGE_ORDERS_DEADLINE_MS    5000
-#define EDGE_ORDERS_TRANSACTION_MS 2000
-/* The longest time in which an attempt can still place something: what a 504 asks to wait. */
-#define EDGE_ATTEMPT_LIFE_MS (EDGE_ORDERS_DEADLINE_MS + EDGE_ORDERS_TRANSACTION_MS)
+/* What a 504 asks to wait: by then no attempt can place anything any more. */
+#define EDGE_ATTEMPT_LIFE_MS CONTRACT_ATTEMPT_LIFE_MS
 /* A call lives this long whatever becomes of its HTTP requests. */
 #define EDGE_CALL_LIFE_MS 6000
 /* An order is not sent with less time left than this, and its time upstream ends this much before
@@ -72,7 +70,7 @@
 /* Descriptors besides connections: listeners, pipes, epoll, gRPC, ops. */
 #define EDGE_DESCRIPTORS_RESERVED 256
 
-_Static_assert(EDGE_ORDERS_DEADLINE_MS < EDGE_CALL_LIFE_MS,
+_Static_assert(CONTRACT_DECISION_MS < EDGE_CALL_LIFE_MS,
                "the orders service decides before the call ends");
 _Static_assert(EDGE_CALLS_PER_SALE_MAX < EDGE_BATCH_CALLS_PER_LOOP_MAX,
                "one sale cannot take all calls");

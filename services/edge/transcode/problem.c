@@ -65,7 +65,7 @@ static const char *detail_of_code(enum rpc_code code)
 struct problem problem_of_status(const struct rpc_status *status)
 {
     bool is_ours = status->reason != NULL && status->domain != NULL &&
-                   strcmp(status->domain, PROBLEM_DOMAIN) == 0;
+                   strcmp(status->domain, CONTRACT_ERROR_DOMAIN) == 0;
     const struct contract_reason *reason = is_ours ? contract_reason_by_name(status->reason) : NULL;
     struct problem problem;
     if (reason != NULL) {

@@ -20,8 +20,6 @@ struct contract_reason;
 /* A document has at most so many bytes, of which a path takes at most so many characters. */
 #define PROBLEM_BYTES_MAX          65536
 #define PROBLEM_INSTANCE_BYTES_MAX 1024
-/* ErrorInfo.domain of every refusal that counts as a proof. */
-#define PROBLEM_DOMAIN "stampede"
 
 /* What is wrong. Pointers are borrowed until the document is written. */
 struct problem {

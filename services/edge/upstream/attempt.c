@@ -54,7 +54,7 @@ enum attempt_result attempt_result_of(const struct rpc_status *status)
         return ATTEMPT_DONE;
     }
     if (status->reason == NULL || status->domain == NULL ||
-        strcmp(status->domain, "stampede") != 0) {
+        strcmp(status->domain, CONTRACT_ERROR_DOMAIN) != 0) {
         return ATTEMPT_LOST;
     }
     const struct contract_reason *reason = contract_reason_by_name(status->reason);

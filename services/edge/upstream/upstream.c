@@ -102,7 +102,7 @@ static int32_t item_timeout_ms(const struct combiner_order *order, int64_t now)
     if (left_ms < 1) {
         return 1;
     }
-    return left_ms > EDGE_ORDERS_DEADLINE_MS ? EDGE_ORDERS_DEADLINE_MS : (int32_t)left_ms;
+    return left_ms > CONTRACT_DECISION_MS ? CONTRACT_DECISION_MS : (int32_t)left_ms;
 }
 
 static void fill_item(Stampede__Orders__V1__BatchPlaceOrdersItem *item,

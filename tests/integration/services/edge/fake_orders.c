@@ -2,6 +2,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "contract/contract.h"
+#include "contract/timing.h"
 #include "rpc/server.h"
 #include "rpc/status.h"
 #include "stampede/orders/v1/orders.pb-c.h"
@@ -48,8 +50,10 @@ static Stampede__Orders__V1__Order *make_order(
 static void fill_error(struct arena *arena, Stampede__Orders__V1__BatchPlaceOrdersResult *result,
                        enum rpc_code code, const char *reason)
 {
-    const struct rpc_status status = {
-        .code = code, .message = "as the script says", .reason = reason, .domain = "stampede"};
+    const struct rpc_status status = {.code = code,
+                                      .message = "as the script says",
+                                      .reason = reason,
+                                      .domain = CONTRACT_ERROR_DOMAIN};
     result->outcome_case = STAMPEDE__ORDERS__V1__BATCH_PLACE_ORDERS_RESULT__OUTCOME_ERROR;
     result->error = rpc_status_to_message(&status, arena);
 }
@@ -95,8 +99,10 @@ static void finish_batch(struct rpc_call *call, enum fake_step step,
 
 static void fail_call(struct rpc_call *call, enum rpc_code code, const char *reason)
 {
-    const struct rpc_status status = {
-        .code = code, .message = "as the script says", .reason = reason, .domain = "stampede"};
+    const struct rpc_status status = {.code = code,
+                                      .message = "as the script says",
+                                      .reason = reason,
+                                      .domain = CONTRACT_ERROR_DOMAIN};
     rpc_call_fail(call, &status);
 }
 
@@ -203,9 +209,9 @@ static void serve(struct fake_orders *fake)
         .address = address,
         .threads = 1,
         .calls_max = 256,
-        .message_bytes_max = 1024 * 1024,
+        .message_bytes_max = CONTRACT_MESSAGE_BYTES_MAX,
         .call_arena_bytes_max = 8 * 1024 * 1024,
-        .error_domain = "stampede",
+        .error_domain = CONTRACT_ERROR_DOMAIN,
         .overloaded_reason = "OVERLOADED",
     };
     const struct rpc_method methods[] = {
