@@ -48,7 +48,7 @@ static inline bool list_link_is_linked(const struct list_link *link)
 static inline void list_insert_before(struct list *list, struct list_link *position,
                                       struct list_link *link)
 {
-    CHECK(!list_link_is_linked(link));
+    CHECK(!list_link_is_linked(link) && position->prev != NULL);
     link->next = position;
     link->prev = position->prev;
     position->prev->next = link;
@@ -68,7 +68,7 @@ static inline void list_push_front(struct list *list, struct list_link *link)
 
 static inline void list_remove(struct list *list, struct list_link *link)
 {
-    CHECK(list_link_is_linked(link) && list->count > 0);
+    CHECK(list_link_is_linked(link) && link->prev != NULL && list->count > 0);
     link->prev->next = link->next;
     link->next->prev = link->prev;
     link->next = link->prev = NULL;

@@ -63,7 +63,7 @@ static int add_rotated(struct conninfo *conninfo, const char *keyword, size_t of
     }
     const char *first = element(list, offset % count);
     if (first == list) {
-        strcpy(room, list);
+        memcpy(room, list, strlen(list) + 1);
     } else {
         size_t wrapped = (size_t)(first - list) - 1; /* without the comma before first */
         snprintf(room, CONNINFO_LIST_BYTES, "%s,%.*s", first, (int)wrapped, list);

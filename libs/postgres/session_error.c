@@ -120,8 +120,8 @@ static void drop_location_lines(const char *text, char *ret_text, size_t text_by
 enum db_status session_error_set_connect(struct session_error *error,
                                          const struct pg_conn *connection)
 {
-    char sqlstate[SQLSTATE_CHARS + 1];
-    char message[4 * SESSION_ERROR_MESSAGE_BYTES];
+    char sqlstate[SQLSTATE_CHARS + 1] = "";
+    char message[4 * SESSION_ERROR_MESSAGE_BYTES] = "";
     const char *text = PQerrorMessage(connection);
     enum db_status status;
 

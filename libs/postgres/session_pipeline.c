@@ -182,7 +182,7 @@ static enum db_status next_piece(struct session *session, int64_t deadline_ns, P
  */
 static enum db_status item_result(struct session *session, int64_t deadline_ns, PGresult **ret)
 {
-    PGresult *result, *end = NULL;
+    PGresult *result = NULL, *end = NULL;
     enum db_status status = next_piece(session, deadline_ns, &result);
 
     if (status != DB_OK) {
@@ -212,7 +212,7 @@ static enum db_status item_result(struct session *session, int64_t deadline_ns, 
 enum db_status session_pipeline_receive_parse(struct session *session, int64_t deadline_ns)
 {
     const struct statement *statement = session_pipeline_head(session)->statement;
-    PGresult *result;
+    PGresult *result = NULL;
     enum db_status status = item_result(session, deadline_ns, &result);
 
     if (status != DB_OK) {
@@ -236,7 +236,7 @@ enum db_status session_pipeline_receive_sync(struct session *session, int64_t de
     enum db_status failure = DB_OK;
 
     for (bool ended = false;;) {
-        PGresult *result;
+        PGresult *result = NULL;
         enum db_status status = next_piece(session, deadline_ns, &result);
         if (status != DB_OK) {
             return status;
@@ -307,7 +307,7 @@ enum db_status session_pipeline_receive_execute(struct session *session, int64_t
                                                 struct session_result *ret)
 {
     const struct session_item item = *session_pipeline_head(session);
-    PGresult *result;
+    PGresult *result = NULL;
 
     if (item.streamed && !session->_row_mode_set) {
         if (!PQsetSingleRowMode(session->_connection)) {

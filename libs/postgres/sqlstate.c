@@ -56,7 +56,7 @@ enum db_status sqlstate_classify(const char *sqlstate)
 const char *sqlstate_status_label(enum db_status status)
 {
     static const char *const labels[] = {
-#define SQLSTATE_STATUS_LABEL(name, label) [name] = label,
+#define SQLSTATE_STATUS_LABEL(name, label) [name] = (label),
         SQLSTATE_STATUS_TABLE(SQLSTATE_STATUS_LABEL)
 #undef SQLSTATE_STATUS_LABEL
     };

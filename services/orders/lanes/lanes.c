@@ -103,6 +103,7 @@ void lanes_destroy(struct lanes *lanes)
     struct lane *lane, *following;
     HASH_ITER(by_id, lanes->_shared.table, lane, following)
     {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): following was read before the free. */
         HASH_DELETE(by_id, lanes->_shared.table, lane);
         free(lane);
     }
@@ -125,6 +126,7 @@ static void told_init(struct told *told)
 static void tell_order(struct lane_order *order)
 {
     struct lane_batch *batch = order->_batch;
+    CHECK(batch != NULL);
     if (atomic_fetch_sub(&batch->_unanswered, 1) == 1) {
         batch->on_answered(batch, batch->data); /* the memory of order may be gone from here */
     }
