@@ -2,13 +2,26 @@
 -- written down. Consecutive requests of a thread go out on different connections, and both threads
 -- walk through the same keys, so that copies of one key meet everywhere on their way.
 --
---   wrk -t2 -c200 -d60s -s crowd.lua http://host:port -- <sale id> <folder> <keys> <copies> <prefix>
+--   wrk -t2 -c200 -d60s -s crowd.lua http://host:port -- <sale id> <folder> <keys> <copies> <mode>
 --
--- <folder>/answers.<thread> gets a line per answer: status, request id, order id or reason.
+-- <mode> is "same": the copies of a key are retries of one order; or "own": each has a key of its own
+-- and only the customer in common. <folder>/answers.<thread> gets a line per answer: status, request
+-- id (key.copy), order id or reason, microseconds since 1970.
 -- A request that is answered 503 or 504 is sent again with the same key until it has its answer, as
 -- a shop would do; each answer is written down.
 -- A thread that has all its answers makes <folder>/done.<thread>, since wrk itself always runs for
 -- its whole duration, which is the bound for lost ones.
+local ffi = require("ffi")
+ffi.cdef [[
+    struct crowd_timespec { long seconds; long nanoseconds; };
+    int clock_gettime(int clock, struct crowd_timespec *now);
+]]
+local now = ffi.new("struct crowd_timespec")
+local function wall_us()
+    ffi.C.clock_gettime(0, now)
+    return tonumber(now.seconds) * 1000000 + math.floor(tonumber(now.nanoseconds) / 1000)
+end
+
 local threads = 0
 
 function setup(thread)
@@ -18,7 +31,7 @@ end
 
 function init(arguments)
     sale, folder = arguments[1], arguments[2]
-    keys, copies, prefix = tonumber(arguments[3]), tonumber(arguments[4]), arguments[5]
+    keys, copies, mode = tonumber(arguments[3]), tonumber(arguments[4]), arguments[5]
     -- Copies are shared out between two threads: the first sends the larger half of each key's.
     -- With one copy each thread sends its own half of the keys.
     if copies == 1 then
@@ -38,8 +51,8 @@ end
 local function place(key, copy)
     return wrk.format("POST", path, {
         ["Content-Type"] = "application/json",
-        ["Idempotency-Key"] = "key-" .. key,
-        ["X-Request-Id"] = prefix .. "." .. key .. "." .. copy,
+        ["Idempotency-Key"] = "key-" .. key .. (mode == "own" and "-" .. copy or ""),
+        ["X-Request-Id"] = key .. "." .. copy,
     }, '{"customerId":"customer-' .. key .. '","quantity":1}')
 end
 
@@ -72,9 +85,9 @@ function response(status, headers, body)
     local id = header(headers, "x-request-id")
     if id == "idle" then return end
     local detail = body:match('"orderId":"([^"]*)"') or body:match('"reason":"([^"]*)"') or "-"
-    file:write(status, " ", id, " ", detail, "\n")
+    file:write(status, " ", id, " ", detail, " ", string.format("%.0f", wall_us()), "\n")
     if status == 503 or status == 504 then
-        local key, copy = id:match("%.(%d+)%.(%d+)$")
+        local key, copy = id:match("^(%d+)%.(%d+)$")
         again_last = again_last + 1
         again[again_last] = { key = key, copy = copy }
         return

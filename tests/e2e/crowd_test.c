@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #define STOCK       1000
+#define LARGE_STOCK 10000 /* of the sales in whose middle something dies */
 #define KEYS        20000
 #define CONNECTIONS 200
 
@@ -51,14 +52,15 @@ static long orders_in_database(void)
     return stack_query_number(&stack, sql);
 }
 
-/* Waits until so many orders are in the database, so that what follows happens in mid-run. */
-static void wait_for_orders(long count)
+/* Waits until the sale is running: what follows happens in its middle. */
+static void wait_for_mid_run(void)
 {
     int64_t deadline_ns = clock_deadline_in_ms(20000);
-    while (orders_in_database() < count) {
+    while (orders_in_database() == 0) {
         assert_true(clock_monotonic_ns() < deadline_ns);
-        nanosleep(&(struct timespec){.tv_nsec = 5 * CLOCK_NS_PER_MS}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 2 * CLOCK_NS_PER_MS}, NULL);
     }
+    assert_true(orders_in_database() < LARGE_STOCK);
 }
 
 static int keys_placed(void)
@@ -70,9 +72,10 @@ static int keys_placed(void)
     return placed;
 }
 
-static void assert_exactly_the_stock_is_sold(void)
+static void assert_exactly_is_sold(long stock)
 {
-    assert_int_equal(orders_in_database(), STOCK);
+    assert_int_equal(orders_in_database(), stock);
+    assert_int_equal(keys_placed(), stock);
     crowd_assert_told_the_truth(&crowd, &stack);
     stack_audit(&stack);
 }
@@ -82,12 +85,12 @@ static void crowd_distinct_keys_sells_exactly_the_stock(void **state)
 {
     (void)state;
     stack_make_sale(&stack, "distinct", STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 60);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 60);
     crowd_collect(&crowd);
     assert_int_equal(crowd.answers, KEYS);
     assert_int_equal(crowd.placed, STOCK);
     assert_int_equal(crowd.sold_out, KEYS - STOCK);
-    assert_exactly_the_stock_is_sold();
+    assert_exactly_is_sold(STOCK);
 }
 
 /* Every key three times by different connections: still 1,000; a key's answers name one order. */
@@ -95,53 +98,54 @@ static void crowd_every_key_three_times_sells_exactly_the_stock(void **state)
 {
     (void)state;
     stack_make_sale(&stack, "thrice", STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS / 3, 3, CONNECTIONS, 60);
+    crowd_start(&crowd, &stack, sale_id, KEYS / 3, 3, CROWD_RETRIES, CONNECTIONS, 60);
     crowd_collect(&crowd);
     assert_int_equal(crowd.answers, KEYS / 3 * 3);
     assert_int_equal(crowd.placed + crowd.sold_out, crowd.answers);
-    assert_int_equal(keys_placed(), STOCK);
-    assert_exactly_the_stock_is_sold();
+    assert_exactly_is_sold(STOCK);
 }
 
-/* With a limit of two and customers who try thrice with other keys, nobody gets a third. */
+/* With a limit of two, customers who try three times with three keys get two each and no third. */
 static void crowd_customer_limit_holds(void **state)
 {
     (void)state;
+    enum { CUSTOMERS = 400, LIMIT = 2, TRIES = 3 };
     char sql[256];
-    stack_make_sale(&stack, "limit", STOCK, 1, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS / 10, 2, CONNECTIONS, 60);
+    stack_make_sale(&stack, "limit", STOCK, LIMIT, sale_id);
+    crowd_start(&crowd, &stack, sale_id, CUSTOMERS, TRIES, CROWD_OWN_KEYS, CONNECTIONS, 60);
     crowd_collect(&crowd);
+    assert_int_equal(crowd.placed, CUSTOMERS * LIMIT);
+    assert_int_equal(crowd.other_refusals, CUSTOMERS * (TRIES - LIMIT));
     snprintf(sql, sizeof(sql),
              "SELECT coalesce(max(n), 0) FROM (SELECT sum(quantity) AS n FROM orders "
              "WHERE sale_id = '%s' GROUP BY customer_id) held",
              sale_id);
-    assert_int_equal(stack_query_number(&stack, sql), 1);
-    assert_exactly_the_stock_is_sold();
+    assert_int_equal(stack_query_number(&stack, sql), LIMIT);
+    stack_audit(&stack);
 }
 
 /* kill -9 of orders in mid-run: nobody is told what is not so, and with retries all is sold. */
 static void crowd_orders_killed_in_mid_run_tells_the_truth(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "orders-killed", STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 30);
-    wait_for_orders(1);
+    stack_make_sale(&stack, "orders-killed", LARGE_STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 30);
+    wait_for_mid_run();
     stack_kill_orders(&stack);
     stack_start_orders(&stack);
     stack_wait_ready(&stack, 20000);
     crowd_collect(&crowd);
     assert_int_equal(crowd.other_5xx, 0);
-    assert_int_equal(keys_placed(), STOCK);
-    assert_exactly_the_stock_is_sold();
+    assert_exactly_is_sold(LARGE_STOCK);
 }
 
 /* kill -9 of the edge: what it had taken is in the database or not, and the audit is clean. */
 static void crowd_edge_killed_in_mid_run_tells_the_truth(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "edge-killed", STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 8);
-    wait_for_orders(1);
+    stack_make_sale(&stack, "edge-killed", LARGE_STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 8);
+    wait_for_mid_run();
     stack_kill_edge(&stack);
     stack_start_edge(&stack);
     stack_wait_ready(&stack, 20000);
@@ -156,16 +160,40 @@ static void crowd_edge_killed_in_mid_run_tells_the_truth(void **state)
 static void crowd_postgres_killed_in_mid_run_tells_the_truth(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "postgres-killed", STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, 30);
-    wait_for_orders(1);
+    stack_make_sale(&stack, "postgres-killed", LARGE_STOCK, 0, sale_id);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 30);
+    wait_for_mid_run();
     assert_int_equal(scratch_postgres_kill(&stack.postgres), 0);
     assert_int_equal(scratch_postgres_restart(&stack.postgres), 0);
     stack_wait_ready(&stack, 20000);
     crowd_collect(&crowd);
     assert_int_equal(crowd.other_5xx, 0);
-    assert_int_equal(keys_placed(), STOCK);
-    assert_exactly_the_stock_is_sold();
+    assert_exactly_is_sold(LARGE_STOCK);
+}
+
+/* While the database is away the edge stays ready and says why it refuses. */
+static void crowd_database_away_is_named(void **state)
+{
+    (void)state;
+    static struct http_answer answer;
+    char reason[64], retry_after[16];
+    stack_make_sale(&stack, "away", STOCK, 0, sale_id);
+    assert_int_equal(scratch_postgres_halt(&stack.postgres), 0);
+    int64_t deadline_ns = clock_deadline_in_ms(10000);
+    do {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        stack_place(&stack, sale_id, "c", "k", &answer);
+        assert_int_equal(answer.status, 503);
+        http_client_json(&answer, "reason", reason, sizeof(reason));
+    } while (strcmp(reason, "DATABASE_UNAVAILABLE") != 0);
+    http_client_header(&answer, "retry-after", retry_after, sizeof(retry_after));
+    assert_string_not_equal(retry_after, "");
+    assert_int_equal(stack_ops_status(stack.edge_ops_port, "/readyz"), 200);
+    assert_int_equal(stack_ops_status(stack.orders_ops_port, "/readyz"), 503);
+    assert_int_equal(scratch_postgres_restart(&stack.postgres), 0);
+    stack_wait_ready(&stack, 20000);
+    stack_place(&stack, sale_id, "c", "k", &answer);
+    assert_int_equal(answer.status, 201);
 }
 
 int main(void)
@@ -178,6 +206,7 @@ int main(void)
         TEST(crowd_orders_killed_in_mid_run_tells_the_truth),
         TEST(crowd_edge_killed_in_mid_run_tells_the_truth),
         TEST(crowd_postgres_killed_in_mid_run_tells_the_truth),
+        cmocka_unit_test(crowd_database_away_is_named),
     };
     return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
 }

@@ -55,7 +55,7 @@ static void start_a_crowd_and_wait_for_orders(const char *key, int seconds)
 {
     int64_t deadline_ns = clock_deadline_in_ms(20000);
     stack_make_sale(&stack, key, STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CONNECTIONS, seconds);
+    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, seconds);
     while (orders_in_database() < 200) {
         assert_true(clock_monotonic_ns() < deadline_ns);
         nanosleep(&(struct timespec){.tv_nsec = 5 * CLOCK_NS_PER_MS}, NULL);

@@ -19,7 +19,7 @@
 #define WRK_END_MS 5000
 
 void crowd_start(struct crowd *crowd, const struct stack *stack, const char *sale_id, int keys,
-                 int copies, int connections, int seconds)
+                 int copies, enum crowd_mode mode, int connections, int seconds)
 {
     static int serial;
     char script[STACK_URL_BYTES], url[64], log[STACK_URL_BYTES];
@@ -39,9 +39,10 @@ void crowd_start(struct crowd *crowd, const struct stack *stack, const char *sal
     snprintf(duration, sizeof(duration), "-d%ds", seconds);
     snprintf(keys_text, sizeof(keys_text), "%d", keys);
     snprintf(copies_text, sizeof(copies_text), "%d", copies);
+    const char *mode_text = mode == CROWD_RETRIES ? "same" : "own";
     const char *argv[] = {
-        "wrk", "-t2", connections_text, duration,      "--timeout", "30s",       "-s", script,
-        url,   "--",  sale_id,          crowd->folder, keys_text,   copies_text, "r",  NULL};
+        "wrk", "-t2", connections_text, duration,      "--timeout", "30s",       "-s",      script,
+        url,   "--",  sale_id,          crowd->folder, keys_text,   copies_text, mode_text, NULL};
     assert_int_equal(process_start(&crowd->wrk, argv, NULL, log), 0);
 }
 
@@ -55,7 +56,8 @@ static void note_placed(struct crowd *crowd, struct crowd_key *key, const char *
     }
 }
 
-static void note_answer(struct crowd *crowd, long status, int key_number, const char *detail)
+static void note_answer(struct crowd *crowd, long status, int key_number, const char *detail,
+                        int64_t at_us)
 {
     struct crowd_key *key = &crowd->by_key[key_number];
 
@@ -68,6 +70,7 @@ static void note_answer(struct crowd *crowd, long status, int key_number, const 
         crowd->other_refusals += strcmp(detail, "SOLD_OUT") != 0;
     } else if (status == 503) {
         crowd->overloaded++;
+        key->not_done_us = key->not_done_us > at_us ? key->not_done_us : at_us;
     } else if (status == 504 && strcmp(detail, "OUTCOME_UNKNOWN") == 0) {
         crowd->unknown++;
     } else {
@@ -78,6 +81,7 @@ static void note_answer(struct crowd *crowd, long status, int key_number, const 
 static void read_answers(struct crowd *crowd, int thread)
 {
     char path[STACK_URL_BYTES], line[256], detail[37];
+    long long at_us;
     long status;
     int key;
 
@@ -85,9 +89,9 @@ static void read_answers(struct crowd *crowd, int thread)
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     while (fgets(line, sizeof(line), file) != NULL) {
-        if (sscanf(line, "%ld r.%d.%*d %36s", &status, &key, detail) == 3) {
+        if (sscanf(line, "%ld %d.%*d %36s %lld", &status, &key, detail, &at_us) == 4) {
             assert_in_range(key, 0, crowd->keys - 1);
-            note_answer(crowd, status, key, detail);
+            note_answer(crowd, status, key, detail, at_us);
         } else {
             fprintf(stderr, "an answer that cannot be read: %s", line);
             crowd->other_5xx++;
@@ -137,54 +141,70 @@ void crowd_fini(struct crowd *crowd)
     crowd->by_key = NULL;
 }
 
-/* All order ids of the sale as one text; found by searching it. */
-static char *read_order_ids(const struct crowd *crowd, const struct stack *stack)
-{
-    size_t bytes = (size_t)CROWD_KEYS_MAX * 37 + 64;
-    char sql[256], *ids = malloc(bytes);
+/* A row of the text below: 36 characters of order id, 16 digits of microseconds, a comma. */
+#define ROW_CHARS 53
 
-    CHECK(ids != NULL);
+/* All orders of the sale with their times, as one sorted text of equal rows. */
+static char *read_orders(const struct crowd *crowd, const struct stack *stack)
+{
+    size_t bytes = (size_t)CROWD_KEYS_MAX * ROW_CHARS + 64;
+    char sql[512], *rows = malloc(bytes);
+
+    CHECK(rows != NULL);
     snprintf(sql, sizeof(sql),
-             "SELECT coalesce(string_agg(order_id::text, ',' ORDER BY order_id), '') "
+             "SELECT coalesce(string_agg(order_id::text || lpad((extract(epoch FROM create_time) * "
+             "1000000)::bigint::text, 16, '0'), ',' ORDER BY order_id), '') "
              "FROM orders WHERE sale_id = '%s'",
              crowd->sale_id);
-    assert_int_equal(scratch_postgres_query(stack->postgres.admin_url, sql, ids, bytes), 0);
-    return ids;
+    assert_int_equal(scratch_postgres_query(stack->postgres.admin_url, sql, rows, bytes), 0);
+    return rows;
 }
 
 static int compare_ids(const void *a, const void *b)
 {
-    return strncmp(a, b, 36);
+    return strncmp(a, b, UUID_TEXT_CHARS);
 }
 
-/* ids is sorted text of equal steps: 36 characters and a comma. */
-static bool ids_have(const char *ids, const char *id)
+/* The order's row, or NULL. */
+static const char *find_order(const char *rows, const char *id)
 {
-    return bsearch(id, ids, (strlen(ids) + 1) / 37, 37, compare_ids) != NULL;
+    return bsearch(id, rows, (strlen(rows) + 1) / ROW_CHARS, ROW_CHARS, compare_ids);
+}
+
+static void assert_key_was_told_the_truth(const struct crowd *crowd, int number,
+                                          const char *expected_id, const char *rows)
+{
+    const struct crowd_key *key = &crowd->by_key[number];
+    const char *row = find_order(rows, expected_id);
+
+    assert_false(key->names_differ);
+    if (key->placed > 0) {
+        assert_string_equal(key->order_id, expected_id);
+        assert_non_null(row);
+    }
+    if (key->refused > 0 && row != NULL) {
+        fail_msg("key %d was told \"refused\", but its order exists", number);
+    }
+    if (crowd->copies == 1 && row != NULL &&
+        strtoll(row + UUID_TEXT_CHARS, NULL, 10) < key->not_done_us) {
+        fail_msg("key %d was told \"certainly not done\" after its order was made", number);
+    }
 }
 
 void crowd_assert_told_the_truth(const struct crowd *crowd, const struct stack *stack)
 {
-    char *ids = read_order_ids(crowd, stack);
+    char *rows = read_orders(crowd, stack);
     struct uuid sale_id;
 
     assert_true(uuid_parse(crowd->sale_id, strlen(crowd->sale_id), &sale_id));
     for (int i = 0; i < crowd->keys; i++) {
-        const struct crowd_key *key = &crowd->by_key[i];
         char customer[32], name[32], id[UUID_TEXT_CHARS + 1];
         int customer_length = snprintf(customer, sizeof(customer), "customer-%d", i);
         int name_length = snprintf(name, sizeof(name), "key-%d", i);
         struct uuid order_id =
             order_id_of(&sale_id, customer, (size_t)customer_length, name, (size_t)name_length);
         uuid_format(&order_id, id);
-        assert_false(key->names_differ);
-        if (key->placed > 0) {
-            assert_string_equal(key->order_id, id);
-            assert_true(ids_have(ids, id));
-        }
-        if (key->refused > 0 && ids_have(ids, id)) {
-            fail_msg("key %d was told \"refused\", but its order exists", i);
-        }
+        assert_key_was_told_the_truth(crowd, i, id, rows);
     }
-    free(ids);
+    free(rows);
 }

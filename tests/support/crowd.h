@@ -11,10 +11,11 @@
 #define CROWD_COPIES_MAX 4
 
 struct crowd_key {
-    char order_id[37]; /* the order that the first placed answer named; "" for none */
-    int placed;        /* answers 201 */
-    int refused;       /* answers that say "not placed" for good: 4xx but 429 */
-    bool names_differ; /* two placed answers named different orders */
+    char order_id[37];   /* the order that the first placed answer named; "" for none */
+    int placed;          /* answers 201 */
+    int refused;         /* answers that say "not placed" for good: 4xx but 429 */
+    bool names_differ;   /* two placed answers named different orders */
+    int64_t not_done_us; /* when the last 503, "certainly not done", came; 0 for none */
 };
 
 struct crowd {
@@ -27,12 +28,17 @@ struct crowd {
     long answers, placed, sold_out, other_refusals, overloaded, unknown, other_5xx;
 };
 
+enum crowd_mode {
+    CROWD_RETRIES,  /* the copies of a key are retries of one order */
+    CROWD_OWN_KEYS, /* each copy is another order of the same customer */
+};
+
 /*
  * Starts keys * copies attempts from connections connections on the sale; ends by itself once all
  * are answered, or after seconds.
  */
 void crowd_start(struct crowd *crowd, const struct stack *stack, const char *sale_id, int keys,
-                 int copies, int connections, int seconds);
+                 int copies, enum crowd_mode mode, int connections, int seconds);
 
 /* Waits for the end and reads the answers. */
 void crowd_collect(struct crowd *crowd);
@@ -40,8 +46,10 @@ void crowd_collect(struct crowd *crowd);
 void crowd_fini(struct crowd *crowd);
 
 /*
- * Asserts what must hold whatever happened: all placed answers of a key name one order; every such
- * order is in the database; no key that was refused has an order there.
+ * Asserts what must hold whatever happened to a crowd of CROWD_RETRIES: all placed answers of a key
+ * name one order; every such order is in the database; no key that was refused has an order there;
+ * and, where nobody else asked for the same order at the same time (one copy), none was there when
+ * its last 503 said "certainly not done".
  */
 void crowd_assert_told_the_truth(const struct crowd *crowd, const struct stack *stack);
 
