@@ -1,10 +1,11 @@
 /*
  * Every bound of stampede-orders that is not a setting, and how the bounds relate. The settings are
- * in config.h; what is in use is reported by observe.h.
+ * in settings.h; what is in use is reported by gauges.h.
  */
 #ifndef ORDERS_LIMITS_H
 #define ORDERS_LIMITS_H
 
+#include "contract/timing.h"
 #include "orders/domain/placement.h"
 
 #include <stdint.h>
@@ -15,27 +16,27 @@
 #define LIMITS_LOCK_MS      INT64_C(1000)
 #define LIMITS_STATEMENT_MS INT64_C(1500)
 /* How long a worker waits for one transaction, from BEGIN to the answer to COMMIT. */
-#define LIMITS_TRANSACTION_MS INT64_C(2000)
-/* How long a batch is worked on, an unknown COMMIT asked about included. */
-#define LIMITS_DECISION_MS INT64_C(5000)
-/* The longest life of a call here: a caller that asks for more gets this. */
-#define LIMITS_CALL_MS INT64_C(5000)
-/* The shortest time that an edge may give its callers: EDGE_REQUEST_TIMEOUT_MS begins there. */
-#define LIMITS_EDGE_MS INT64_C(6000)
+#define LIMITS_TRANSACTION_MS ((int64_t)CONTRACT_TRANSACTION_MS)
+/* The longest life of a call here: a caller that asks for more gets this. No transaction for it
+ * begins later, not even to look what became of a COMMIT. */
+#define LIMITS_CALL_MS ((int64_t)CONTRACT_DECISION_MS)
+/* How long a worker goes on with one batch, an unknown COMMIT asked about included. */
+#define LIMITS_DECISION_MS ((int64_t)CONTRACT_DECISION_MS)
 /* A transaction in which nothing happens is ended by the server: a frozen holder of a lock. */
 #define LIMITS_IDLE_IN_TRANSACTION_MS INT64_C(1000)
 /* Bytes that the server does not acknowledge: the connection is given up. */
 #define LIMITS_TCP_USER_MS INT64_C(2000)
 /* What a caller waits at least before asking again about an order whose outcome is not known: the
  * longest that an attempt on it may still be under way. */
-#define LIMITS_UNKNOWN_RETRY_MS (LIMITS_DECISION_MS + LIMITS_TRANSACTION_MS)
+#define LIMITS_UNKNOWN_RETRY_MS ((int64_t)CONTRACT_ATTEMPT_LIFE_MS)
 
 _Static_assert(LIMITS_LOCK_MS < LIMITS_STATEMENT_MS, "a lock wait ends as what it is");
 _Static_assert(LIMITS_STATEMENT_MS < LIMITS_TRANSACTION_MS, "a statement ends before its worker");
-_Static_assert(2 * LIMITS_TRANSACTION_MS < LIMITS_DECISION_MS, "there is room for one retry");
-_Static_assert(LIMITS_DECISION_MS < LIMITS_EDGE_MS, "a decision comes before the edge gives up");
-_Static_assert(LIMITS_CALL_MS < LIMITS_EDGE_MS,
-               "an order leaves its lane before the edge gives up");
+_Static_assert(2 * LIMITS_TRANSACTION_MS < LIMITS_CALL_MS, "there is room for one retry");
+_Static_assert(LIMITS_CALL_MS + LIMITS_TRANSACTION_MS <= LIMITS_UNKNOWN_RETRY_MS,
+               "whoever waited as told asks when no earlier attempt can place anything any more");
+_Static_assert(LIMITS_DECISION_MS >= LIMITS_CALL_MS,
+               "an order's end is its call's, not its batch's");
 _Static_assert(LIMITS_IDLE_IN_TRANSACTION_MS < LIMITS_TRANSACTION_MS,
                "a frozen holder is gone before a waiter is");
 
@@ -43,7 +44,7 @@ _Static_assert(LIMITS_IDLE_IN_TRANSACTION_MS < LIMITS_TRANSACTION_MS,
 
 #define LIMITS_RPC_THREADS       2
 #define LIMITS_CALLS_MAX         2048 /* in flight */
-#define LIMITS_MESSAGE_BYTES_MAX (INT64_C(1024) * 1024)
+#define LIMITS_MESSAGE_BYTES_MAX ((int64_t)CONTRACT_MESSAGE_BYTES_MAX)
 /* The unpacked request and the reply; taken in blocks as they are needed. */
 #define LIMITS_CALL_ARENA_BYTES (INT64_C(4) * 1024 * 1024)
 /* Then a client looks for new replicas. */

@@ -37,8 +37,18 @@ static void random_bytes(void *data, uint8_t *bytes, size_t count)
     CHECK(getrandom(bytes, count, 0) == (ssize_t)count);
 }
 
-static const struct system_port system_port = {
-    .monotonic_ns = monotonic_ns, .wall_ms = wall_ms, .random_bytes = random_bytes};
+static void sleep_ns(void *data, int64_t duration_ns)
+{
+    const struct timespec duration = {.tv_sec = (time_t)(duration_ns / CLOCK_NS_PER_SECOND),
+                                      .tv_nsec = (long)(duration_ns % CLOCK_NS_PER_SECOND)};
+    (void)data;
+    nanosleep(&duration, NULL);
+}
+
+static const struct system_port system_port = {.monotonic_ns = monotonic_ns,
+                                               .sleep_ns = sleep_ns,
+                                               .wall_ms = wall_ms,
+                                               .random_bytes = random_bytes};
 
 static void on_error(void *data, const char *kind, const char *sqlstate, const char *message)
 {
@@ -94,6 +104,7 @@ static void fill(struct batch *batch, const struct uuid *sale_id, size_t count, 
         item->in.customer_length = (size_t)length;
         item->in.quantity = 1;
         item->deadline_ns = CLOCK_DEADLINE_NEVER;
+        item->attempts_end_ns = CLOCK_DEADLINE_NEVER;
         batch->pointers[i] = item;
     }
 }

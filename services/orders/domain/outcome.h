@@ -24,10 +24,4 @@ enum outcome {
         OUTCOME_COUNT
 };
 
-/* "SOLD_OUT"; also the reason under which a refusal is reported. Constant. */
-const char *outcome_name(enum outcome outcome);
-
-/* A sentence for people. Constant. */
-const char *outcome_text(enum outcome outcome);
-
 #endif

@@ -16,7 +16,6 @@
 #define SALE_PER_CUSTOMER_LIMIT_MAX 1000000  /* units; 0 is no limit */
 #define SALE_HOLD_SECONDS_MAX       86400
 #define SALE_AMOUNT_MINOR_MAX       INT64_C(9007199254740991) /* exact in every JSON reader */
-#define SALE_KEY_CHARS_MAX          255
 
 /* 9999-12-31T23:59:59.999999Z, the last moment that a Timestamp can hold in microseconds. */
 #define SALE_TIME_US_MAX INT64_C(253402300799999999)

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "orders/domain/order.h"
+#include "orders/logic/repeat_pause.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static enum verdict verdict_of_failure(enum store_result result, bool in_doubt)
     }
 }
 
-/* One transaction after the other until there is an answer; the key makes repeating safe. */
+/* One transaction after the other, with pauses, until there is an answer; the key makes repeating
+ * safe. */
 static enum verdict create(const struct create_sale *use_case,
                            const struct store_creation *creation, int64_t deadline_ns,
                            struct arena *arena, struct store_sale *ret,
@@ -79,6 +81,7 @@ static enum verdict create(const struct create_sale *use_case,
 {
     const struct store *store = use_case->store;
     const struct system_port *system = use_case->system;
+    struct repeat_pause pause = {0};
     bool in_doubt = false;
 
     for (;;) {
@@ -93,7 +96,7 @@ static enum verdict create(const struct create_sale *use_case,
         in_doubt |= result == STORE_UNKNOWN;
         bool repeats = result == STORE_CONFLICT ||
                        (in_doubt && result != STORE_BROKEN && result != STORE_REJECTED);
-        if (!repeats || system->monotonic_ns(system->data) >= deadline_ns ||
+        if (!repeats || !repeat_pause_take(&pause, system, deadline_ns) ||
             !store->wait_connected(store->data, deadline_ns)) {
             return verdict_of_failure(result, in_doubt);
         }

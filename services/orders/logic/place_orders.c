@@ -3,29 +3,31 @@
  *
  * What can go wrong, and what happens then:
  *  - an order's deadline passes before an attempt: it is dropped as OVERLOADED, unless a COMMIT
- * that covers it was sent before: then it stays until there is an answer;
- *  - the transaction certainly changed nothing (no connection, lock timeout): the orders are
- * refused for it, unless a COMMIT that covers them was sent before: then the attempt is repeated;
+ *    that covers it was sent before: then it stays until there is an answer;
+ *  - the connection is lost before COMMIT was sent: one more attempt, for which the store opens a
+ *    new one quickly, then the orders are refused;
+ *  - the transaction certainly changed nothing (lock timeout): the orders are refused for it,
+ * unless a COMMIT that covers them was sent before: then the attempt is repeated;
  *  - rolled back by the database (class 40): repeated;
  *  - a value was refused (classes 22, 23): the batch is halved until the culprit stands alone;
  *  - COMMIT was sent and not answered: the same orders are looked at again on a new connection.
  *    Whoever gets the sale's lock next sees how that COMMIT ended, so the new decision is final.
- * All repetition ends at decision_ns_max.
+ * Repetitions pause in between, longer each time. They end with decision_ns_max, and for each order
+ * with its attempts_end_ns: an order in doubt is then answered OUTCOME_UNKNOWN, and no transaction
+ * of ours can place it later than one transaction after that.
  */
 #include "orders/logic/place_orders.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
+#include "orders/logic/repeat_pause.h"
 
 /* Halving a batch of PLACEMENT_BATCH_MAX leaves at most this many ranges waiting. */
 #define RANGES_MAX 16
 
-/* What a lost connection may cost before its orders are refused for it. */
-#define QUICK_RECONNECT_NS (100 * CLOCK_NS_PER_MS)
-
 struct range {
     size_t first, count;
-    bool reconnected; /* the one quick reconnection that a refusal is worth was used */
+    bool reconnected; /* the one new connection that a refusal is worth was used */
+    struct repeat_pause pause;
 };
 
 struct run {
@@ -42,7 +44,8 @@ struct live {
     struct place_orders_item *items[PLACEMENT_BATCH_MAX];
     size_t positions[PLACEMENT_BATCH_MAX]; /* in the run */
     size_t count;
-    bool in_doubt; /* any of them */
+    bool in_doubt;           /* any of them */
+    int64_t attempts_end_ns; /* the latest of theirs, within the run's deadline */
 };
 
 static void answer_all(struct place_orders_item *const *items, size_t count, enum verdict verdict)
@@ -62,22 +65,38 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Collects the range's items that still want an answer; the others are dropped as OVERLOADED. */
+/* Whether nothing more is done for an item, which then has its verdict. */
+static bool drop_when_late(const struct run *run, size_t position, int64_t now)
+{
+    struct place_orders_item *item = run->items[position];
+    if (run->in_doubt[position]) {
+        item->verdict = VERDICT_OUTCOME_UNKNOWN;
+        return item->attempts_end_ns <= now;
+    }
+    item->verdict = VERDICT_OVERLOADED;
+    return earlier(item->deadline_ns, item->attempts_end_ns) <= now;
+}
+
+/* Collects the range's items that still want an answer; the others are dropped. */
 static void collect_live(const struct run *run, const struct range *range, struct live *ret)
 {
     int64_t now = now_ns(run);
 
     ret->count = 0;
     ret->in_doubt = false;
+    ret->attempts_end_ns = INT64_MIN;
     for (size_t i = range->first; i < range->first + range->count; i++) {
-        if (!run->in_doubt[i] && run->items[i]->deadline_ns <= now) {
-            run->items[i]->verdict = VERDICT_OVERLOADED;
+        if (drop_when_late(run, i, now)) {
             continue;
         }
         ret->items[ret->count] = run->items[i];
         ret->positions[ret->count++] = i;
         ret->in_doubt |= run->in_doubt[i];
+        if (run->items[i]->attempts_end_ns > ret->attempts_end_ns) {
+            ret->attempts_end_ns = run->items[i]->attempts_end_ns;
+        }
     }
+    ret->attempts_end_ns = earlier(ret->attempts_end_ns, run->deadline_ns);
 }
 
 static void set_in_doubt(struct run *run, const struct live *live)
@@ -102,8 +121,7 @@ static enum store_result attempt(struct run *run, struct place_orders_item *cons
                                  size_t count)
 {
     const struct store *store = run->use_case->store;
-    int64_t deadline_ns = earlier(now_ns(run) + run->use_case->transaction_ns_max,
-                                  run->deadline_ns + run->use_case->transaction_ns_max);
+    int64_t deadline_ns = now_ns(run) + run->use_case->transaction_ns_max;
     struct placement_facts facts;
 
     arena_reset(run->arena);
@@ -161,27 +179,28 @@ static void answer_failed(const struct run *run, const struct live *live, enum s
 }
 
 /*
- * Whether the range is tried again after result. With a COMMIT in doubt every failure to look is
- * worth another look; without one only what may go otherwise by itself.
+ * Whether the range is tried again after result; pauses if so. With a COMMIT in doubt every failure
+ * to look is worth another look; without one only what may go otherwise by itself.
  */
-static bool wants_repeat(const struct run *run, struct range *range, bool in_doubt,
+static bool wants_repeat(const struct run *run, struct range *range, const struct live *live,
                          enum store_result result)
 {
     const struct store *store = run->use_case->store;
-    int64_t now = now_ns(run);
+    const struct system_port *system = run->use_case->system;
 
-    if (now >= run->deadline_ns || result == STORE_BROKEN || result == STORE_REJECTED) {
+    if (now_ns(run) >= live->attempts_end_ns || result == STORE_REJECTED) {
         return false;
     }
-    if (in_doubt) {
-        return store->wait_connected(store->data, run->deadline_ns);
+    if (live->in_doubt) {
+        return repeat_pause_take(&range->pause, system, live->attempts_end_ns) &&
+               store->wait_connected(store->data, live->attempts_end_ns);
     }
     if (result == STORE_UNAVAILABLE && !range->reconnected) {
         range->reconnected = true;
-        return store->wait_connected(store->data,
-                                     earlier(now + QUICK_RECONNECT_NS, run->deadline_ns));
+        return true;
     }
-    return result == STORE_CONFLICT;
+    return result == STORE_CONFLICT &&
+           repeat_pause_take(&range->pause, system, live->attempts_end_ns);
 }
 
 /*
@@ -212,7 +231,7 @@ static bool run_range(struct run *run, struct range *range)
             set_in_doubt(run, &live);
             live.in_doubt = true;
         }
-        if (!wants_repeat(run, range, live.in_doubt, result)) {
+        if (!wants_repeat(run, range, &live, result)) {
             answer_failed(run, &live, result);
             return true;
         }

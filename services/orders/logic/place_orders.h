@@ -12,6 +12,10 @@
 struct place_orders_item {
     struct placement_request in;
     int64_t deadline_ns; /* nobody waits for the answer after this; monotonic */
+    /* No transaction that could place it begins after this, not even to look what became of a
+     * COMMIT: whoever asks again a transaction later gets a final answer. Not before deadline_ns.
+     */
+    int64_t attempts_end_ns;
 
     enum verdict verdict;    /* out */
     struct order order;      /* out, for PLACED and REPLAYED */
@@ -23,13 +27,15 @@ struct place_orders {
     const struct system_port *system;
     /* How long one transaction may take, from BEGIN to the answer to COMMIT. */
     int64_t transaction_ns_max;
-    /* How long an unknown commit is asked about before its orders are answered OUTCOME_UNKNOWN. */
+    /* How long one run may go on beginning transactions; an item's attempts_end_ns may be earlier.
+     */
     int64_t decision_ns_max;
 };
 
 /*
  * Gives each of count (1 to PLACEMENT_BATCH_MAX) items its verdict; blocks for at most
- * decision_ns_max plus one transaction. arena is scratch and is reset before each transaction.
+ * decision_ns_max plus one transaction, and no longer than one transaction after the latest
+ * attempts_end_ns. arena is scratch and is reset before each transaction.
  *
  * An order whose COMMIT was sent is answered by what a later transaction finds under the sale's
  * lock, or OUTCOME_UNKNOWN when none could look in time, never as refused on a guess (CORRECTNESS

@@ -11,6 +11,9 @@ struct system_port {
     /* Monotonic nanoseconds; any thread, does not block. */
     int64_t (*monotonic_ns)(void *data);
 
+    /* Blocks its caller for so long, not shorter; any thread. */
+    void (*sleep_ns)(void *data, int64_t duration_ns);
+
     /* Milliseconds since 1970; used for identifiers only. Any thread, does not block. */
     uint64_t (*wall_ms)(void *data);
 

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* One attempt to connect, settings and statements included. */
 #define CONNECT_NS (2 * CLOCK_NS_PER_SECOND)
@@ -32,17 +31,6 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void sleep_ns(int64_t duration_ns)
-{
-    struct timespec duration = {
-        .tv_sec = (time_t)(duration_ns / CLOCK_NS_PER_SECOND),
-        .tv_nsec = (long)(duration_ns % CLOCK_NS_PER_SECOND),
-    };
-    while (nanosleep(&duration, &duration) != 0) {
-        /* Interrupted by a signal: sleeps on for what is left. */
-    }
-}
-
 void connection_report(struct store_postgres *store, enum db_status status)
 {
     const struct session_error *error = session_error(&store->session);
@@ -59,11 +47,6 @@ enum store_result connection_unsound(struct store_postgres *store)
 {
     connection_report(store, DB_PROTOCOL);
     return STORE_BROKEN;
-}
-
-void connection_close(struct store_postgres *store)
-{
-    session_close(&store->session);
 }
 
 /* --- Opening ------------------------------------------------------------------------------------
@@ -136,7 +119,8 @@ bool connection_wait_open(void *data, int64_t deadline_ns)
             return false;
         }
         if (store->next_attempt_ns > now) {
-            sleep_ns(earlier(store->next_attempt_ns, deadline_ns) - now);
+            store->config.system->sleep_ns(store->config.system->data,
+                                           earlier(store->next_attempt_ns, deadline_ns) - now);
             continue;
         }
         if (open_once(store, earlier(now + CONNECT_NS, deadline_ns))) {

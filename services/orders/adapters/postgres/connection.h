@@ -51,9 +51,6 @@ enum store_result connection_fail(struct store_postgres *store, enum db_status s
 enum store_result connection_fail_before_commit(struct store_postgres *store, enum db_status status,
                                                 int64_t deadline_ns);
 
-/* Closes the session; the next attempt to open it may come at once. */
-void connection_close(struct store_postgres *store);
-
 /* Tells the observer about the session's last error. */
 void connection_report(struct store_postgres *store, enum db_status status);
 

@@ -7,6 +7,8 @@
 
 #define NOW_US INT64_C(1000000000)
 
+#define QUICK_CONNECT_NS (100 * CLOCK_NS_PER_MS)
+
 void fake_database_init(struct fake_database *database)
 {
     memset(database, 0, sizeof(*database));
@@ -118,6 +120,27 @@ static struct placement_facts facts_of(struct fake_sale *fake,
     return facts;
 }
 
+static bool fake_wait_connected(void *data, int64_t deadline_ns)
+{
+    struct fake_connection *connection = data;
+    atomic_fetch_add(&connection->database->wait_count, 1);
+    if (atomic_load(&connection->database->is_down)) {
+        atomic_store(&connection->database->now_ns, deadline_ns);
+        return false;
+    }
+    connection->is_lost = false;
+    return true;
+}
+
+/* A lost connection is opened again before work, as the port promises. */
+static void prepare(struct fake_connection *connection)
+{
+    if (connection->is_lost) {
+        fake_wait_connected(connection,
+                            atomic_load(&connection->database->now_ns) + QUICK_CONNECT_NS);
+    }
+}
+
 static enum store_result fake_load(void *data, const struct uuid *sale_id,
                                    const struct placement_request *requests, size_t count,
                                    int64_t deadline_ns, struct arena *arena,
@@ -128,6 +151,7 @@ static enum store_result fake_load(void *data, const struct uuid *sale_id,
     (void)deadline_ns;
 
     atomic_fetch_add(&database->load_count, 1);
+    prepare(connection);
     const struct fake_step *step = next_step(database, FAKE_LOAD);
     if (goes_away(connection, step != NULL ? step->result : STORE_OK)) {
         connection->is_lost = true;
@@ -213,18 +237,6 @@ static enum store_result fake_store(void *data, const struct placement_facts *fa
 static bool fake_is_connected(void *data)
 {
     return !((struct fake_connection *)data)->is_lost;
-}
-
-static bool fake_wait_connected(void *data, int64_t deadline_ns)
-{
-    struct fake_connection *connection = data;
-    atomic_fetch_add(&connection->database->wait_count, 1);
-    if (atomic_load(&connection->database->is_down)) {
-        atomic_store(&connection->database->now_ns, deadline_ns);
-        return false;
-    }
-    connection->is_lost = false;
-    return true;
 }
 
 static enum store_result fake_get_sale(void *data, const struct uuid *sale_id, int64_t deadline_ns,
@@ -367,6 +379,13 @@ static int64_t fake_monotonic_ns(void *data)
     return atomic_load(&((struct fake_database *)data)->now_ns);
 }
 
+static void fake_sleep_ns(void *data, int64_t duration_ns)
+{
+    struct fake_database *database = data;
+    atomic_fetch_add(&database->sleep_count, 1);
+    atomic_fetch_add(&database->now_ns, duration_ns);
+}
+
 static uint64_t fake_wall_ms(void *data)
 {
     (void)data;
@@ -386,6 +405,7 @@ struct system_port fake_system_of(struct fake_database *database)
 {
     return (struct system_port){.data = database,
                                 .monotonic_ns = fake_monotonic_ns,
+                                .sleep_ns = fake_sleep_ns,
                                 .wall_ms = fake_wall_ms,
                                 .random_bytes = fake_random_bytes};
 }

@@ -50,10 +50,10 @@ struct fake_database {
     size_t step_count, steps_done;
     int32_t poisoned_quantity; /* an order of so many units is refused by a constraint; 0: none */
     atomic_bool is_down;
-    atomic_int load_count, store_count, wait_count;
-    atomic_int_least64_t now_ns; /* of fake_system; moves when somebody waits in vain */
+    atomic_int load_count, store_count, wait_count, sleep_count;
+    atomic_int_least64_t now_ns; /* of fake_system; moves when somebody sleeps or waits in vain */
     struct {                     /* creations */
-        char key[SALE_KEY_CHARS_MAX + 1];
+        char key[ORDER_KEY_CHARS_MAX + 1];
         uint8_t fingerprint[32];
         struct uuid sale_id;
     } creations[FAKE_STORE_SALES_MAX];

@@ -80,6 +80,7 @@ static void submit(struct caller *caller, const struct uuid *sale_id, size_t cou
         in->quantity = 1;
         in->order_id = order_id_of(sale_id, caller->names[i], (size_t)length, "k", 1);
         caller->orders[i].item.deadline_ns = CLOCK_DEADLINE_NEVER;
+        caller->orders[i].item.attempts_end_ns = CLOCK_DEADLINE_NEVER;
     }
     lanes_submit(lanes, &caller->batch);
 }

@@ -40,6 +40,7 @@ static int set_up(void **state)
         items[i].in.order_id.bytes[0] = (uint8_t)i;
         items[i].in.order_id.bytes[1] = 1;
         items[i].deadline_ns = CLOCK_DEADLINE_NEVER;
+        items[i].attempts_end_ns = CLOCK_DEADLINE_NEVER;
         pointers[i] = &items[i];
     }
     return 0;
@@ -230,6 +231,64 @@ static void place_orders_order_in_doubt_is_not_dropped_in_a_half(void **state)
     assert_int_equal(database.sales[0].order_count, 4);
 }
 
+/*
+ * CORRECTNESS A2: a caller is told when an attempt can no longer place anything. A doubt that began
+ * late, because the order waited in its lane, ends when its attempts must end, and not five seconds
+ * after a worker took it.
+ */
+static void place_orders_doubt_ends_with_the_attempts_of_its_order(void **state)
+{
+    (void)state;
+    int64_t end_ns = atomic_load(&database.now_ns) + CLOCK_NS_PER_SECOND;
+    items[0].attempts_end_ns = items[0].deadline_ns = end_ns;
+    fake_database_add_step(&database, (struct fake_step){.where = FAKE_STORE,
+                                                         .result = STORE_UNKNOWN,
+                                                         .committed = true,
+                                                         .goes_down = true});
+    run(1);
+    assert_int_equal(items[0].verdict, VERDICT_OUTCOME_UNKNOWN);
+    assert_int_equal(atomic_load(&database.now_ns), end_ns);
+}
+
+/* And a younger neighbour in the batch, whose time is not over, does not prolong it. */
+static void place_orders_neighbour_does_not_prolong_the_attempts(void **state)
+{
+    (void)state;
+    items[0].attempts_end_ns = atomic_load(&database.now_ns) + CLOCK_NS_PER_SECOND;
+    fake_database_add_step(&database, (struct fake_step){.where = FAKE_STORE,
+                                                         .result = STORE_UNKNOWN,
+                                                         .elapsed_ns = 2 * CLOCK_NS_PER_SECOND});
+    run(2);
+    assert_int_equal(items[0].verdict, VERDICT_OUTCOME_UNKNOWN);
+    assert_int_equal(items[1].verdict, VERDICT_PLACED);
+    assert_int_equal(database.sales[0].order_count, 1);
+}
+
+/* CORRECTNESS A4: an answer that makes no sense does not settle a doubt either: look again. */
+static void place_orders_broken_look_while_in_doubt_is_repeated(void **state)
+{
+    (void)state;
+    fail_next(FAKE_STORE, STORE_UNKNOWN, true);
+    fail_next(FAKE_LOAD, STORE_BROKEN, false);
+    run(2);
+    assert_int_equal(items[0].verdict, VERDICT_REPLAYED);
+    assert_int_equal(database.sales[0].order_count, 2);
+}
+
+/* A server that struggles is asked less and less often, not as often as a worker can. */
+static void place_orders_repetitions_pause_longer_each_time(void **state)
+{
+    (void)state;
+    int64_t begun_ns = atomic_load(&database.now_ns);
+    fail_next(FAKE_STORE, STORE_UNKNOWN, false);
+    fail_next(FAKE_LOAD, STORE_BUSY, false);
+    fail_next(FAKE_LOAD, STORE_CONFLICT, false);
+    run(1);
+    assert_int_equal(items[0].verdict, VERDICT_PLACED);
+    assert_int_equal(atomic_load(&database.sleep_count), 3);
+    assert_int_equal(atomic_load(&database.now_ns) - begun_ns, 70 * CLOCK_NS_PER_MS);
+}
+
 /* What was dropped before the COMMIT is not in doubt, and is not placed after all. */
 static void place_orders_dropped_order_is_not_taken_up_by_a_doubt(void **state)
 {
@@ -282,6 +341,10 @@ int main(void)
         TEST(place_orders_expired_order_is_dropped),
         TEST(place_orders_order_in_doubt_is_not_dropped_for_age),
         TEST(place_orders_order_in_doubt_is_not_dropped_in_a_half),
+        TEST(place_orders_doubt_ends_with_the_attempts_of_its_order),
+        TEST(place_orders_neighbour_does_not_prolong_the_attempts),
+        TEST(place_orders_broken_look_while_in_doubt_is_repeated),
+        TEST(place_orders_repetitions_pause_longer_each_time),
         TEST(place_orders_dropped_order_is_not_taken_up_by_a_doubt),
         TEST(place_orders_unknown_sale_is_not_found),
         TEST(place_orders_full_arena_is_internal),

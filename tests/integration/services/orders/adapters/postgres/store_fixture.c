@@ -345,8 +345,18 @@ static uint64_t wall_ms(void *data)
     return (uint64_t)(clock_wall_us() / 1000);
 }
 
-static const struct system_port system_port = {
-    .monotonic_ns = monotonic_ns, .wall_ms = wall_ms, .random_bytes = random_bytes};
+static void sleep_ns(void *data, int64_t duration_ns)
+{
+    const struct timespec duration = {.tv_sec = (time_t)(duration_ns / CLOCK_NS_PER_SECOND),
+                                      .tv_nsec = (long)(duration_ns % CLOCK_NS_PER_SECOND)};
+    (void)data;
+    nanosleep(&duration, NULL);
+}
+
+static const struct system_port system_port = {.monotonic_ns = monotonic_ns,
+                                               .sleep_ns = sleep_ns,
+                                               .wall_ms = wall_ms,
+                                               .random_bytes = random_bytes};
 
 static void on_error(void *data, const char *kind, const char *sqlstate, const char *message)
 {
@@ -437,6 +447,7 @@ void store_fixture_add(struct store_fixture_batch *batch, const struct uuid *sal
                .customer_length = length,
                .quantity = quantity},
         .deadline_ns = CLOCK_DEADLINE_NEVER,
+        .attempts_end_ns = CLOCK_DEADLINE_NEVER,
         .verdict = VERDICT_COUNT,
     };
     batch->pointers[at] = &batch->items[at];

@@ -477,7 +477,7 @@ static void store_postgres_new_sale_is_as_drafted(void **state)
 /* 200 characters of four bytes, in every place that takes text, there and back again. */
 static void store_postgres_sale_of_extremes_is_read_as_written(void **state)
 {
-    char text[SALE_TEXT_CHARS_MAX * 4 + 1], key[SALE_KEY_CHARS_MAX + 1];
+    char text[SALE_TEXT_CHARS_MAX * 4 + 1], key[ORDER_KEY_CHARS_MAX + 1];
     struct sale_draft draft = {.sku = text,
                                .title = text,
                                .unit_price = {"ZZZ", SALE_AMOUNT_MINOR_MAX},
