@@ -42,6 +42,11 @@ static const struct banned_call banned_calls[] = {
      "libs/postgres/ tests/ tools/"},
     {"PQexecPrepared", "postgres/session.h: every wait has a deadline there",
      "libs/postgres/ tests/ tools/"},
+    {"PQprepare", "a .sql file: docs/typed-sql.md", "libs/postgres/ tests/ tools/"},
+    {"PQsend*", "a .sql file: docs/typed-sql.md", "libs/postgres/ tests/ tools/"},
+    {"session_send", "a .sql file: docs/typed-sql.md", "libs/postgres/ tests/"},
+    {"session_send_streamed", "a .sql file: docs/typed-sql.md", "libs/postgres/ tests/"},
+    {"session_exec", "a .sql file: docs/typed-sql.md", "libs/postgres/ tests/"},
     {"PQcancel", "closing the connection; it blocks without a bound in libpq 15", NULL},
     {"cJSON*", "libs/protojson: cJSON's numbers are doubles", NULL},
 };

@@ -29,6 +29,10 @@ static void call_rules_libpq_outside_its_wrapper_is_found(void **state)
     (void)state;
     assert_no_finding(call_rules_check, "libs/postgres/a.c", "PQexec(a, b);\n");
     assert_one_finding(call_rules_check, "services/orders/a.c", "PQexec(a, b);\n", "deadline");
+    assert_one_finding(call_rules_check, "services/orders/a.c", "PQsendQueryParams(a);\n",
+                       "typed-sql");
+    assert_one_finding(call_rules_check, "services/orders/a.c", "PQprepare(a);\n", "typed-sql");
+    assert_one_finding(call_rules_check, "services/orders/a.c", "session_exec(a);\n", "typed-sql");
     assert_one_finding(call_rules_check, "libs/postgres/a.c", "PQcancel(a);\n", "without a bound");
 }
 
