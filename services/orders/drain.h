@@ -31,8 +31,9 @@ bool drain_has_begun(const struct drain *drain);
 /* 0 before it has begun. */
 int64_t drain_elapsed_ms(const struct drain *drain);
 
-/* A call was answered, or refused with DRAINING (it is answered as well); these count from the
- * beginning of the drain on. Any thread. */
+/* A call's answer was sent; something in a call was refused with DRAINING, which is noted before
+ * its answer is sent, if it still can be. Two counts of which neither contains the other; both from
+ * the beginning of the drain on. Any thread. */
 void drain_note_answered(struct drain *drain);
 void drain_note_refused(struct drain *drain);
 

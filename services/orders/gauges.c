@@ -183,7 +183,7 @@ static void add_fixed(const struct settings *settings, struct ops_limits *limits
          .unit = "milliseconds",
          .limit = LIMITS_CALL_MS},
         {.name = "drain_milliseconds",
-         .help = "How long a drain lets calls finish.",
+         .help = "How long a drain works off what waits before it refuses the rest.",
          .unit = "milliseconds",
          .setting = "ORDERS_DRAIN_TIMEOUT_MS",
          .limit = settings->drain_timeout_ms},

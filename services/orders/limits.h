@@ -70,5 +70,7 @@ _Static_assert(LIMITS_JOBS_MAX < LIMITS_CALLS_MAX, "waiting reads leave calls fo
 
 /* How often a drain looks whether everything has been answered. */
 #define LIMITS_DRAIN_LOOK_MS 10
+/* After a drain's timeout: how long the refusals of what still waited have to leave the program. */
+#define LIMITS_DRAIN_REPLIES_MS 500
 
 #endif

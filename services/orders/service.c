@@ -29,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct service {
     const struct settings *settings;
@@ -390,7 +389,7 @@ static void log_cannot_listen(const struct config_address *address, const char *
     struct port_owner owner;
 
     if (error == -EADDRINUSE && port_owner_find(address->port, &owner) != -ENOENT) {
-        port_owner_describe(address->host, address->port, text);
+        port_owner_describe(address->text, address->port, text);
     } else {
         snprintf(text, sizeof(text), "cannot listen on %.100s: %s", address->text,
                  error == -EADDRINUSE ? "the address cannot be bound" : strerror(-error));
@@ -450,11 +449,7 @@ int service_start(struct service *service)
 
 static void sleep_ms(int64_t ms)
 {
-    struct timespec duration = {.tv_sec = (time_t)(ms / 1000),
-                                .tv_nsec = (long)(ms % 1000 * CLOCK_NS_PER_MS)};
-    while (nanosleep(&duration, &duration) != 0) {
-        /* Interrupted: sleeps on for what is left. */
-    }
+    system_posix.sleep_ns(system_posix.data, ms * CLOCK_NS_PER_MS);
 }
 
 static bool has_work(struct service *service)
@@ -499,10 +494,15 @@ void service_run(struct service *service)
     while (has_work(service) && clock_monotonic_ns() < deadline_ns) {
         sleep_ms(LIMITS_DRAIN_LOOK_MS);
     }
+    if (has_work(service)) {
+        lanes_cut(service->lanes);
+        deadline_ns = clock_deadline_in_ms(LIMITS_DRAIN_REPLIES_MS);
+    }
     unsigned cancelled = stop_all(service, deadline_ns);
-    int64_t refused = drain_refused(service->drain);
-    log_event(LOG_INFO, "stopped", LOG_INT("finished", drain_answered(service->drain) - refused),
-              LOG_INT("refused", refused), LOG_UINT("cancelled", cancelled),
+    /* Whoever was told DRAINING was answered too; an answer that nobody took counts as cancelled.
+     */
+    log_event(LOG_INFO, "stopped", LOG_INT("finished", drain_answered(service->drain)),
+              LOG_INT("refused", drain_refused(service->drain)), LOG_UINT("cancelled", cancelled),
               LOG_INT("elapsed_ms", drain_elapsed_ms(service->drain)));
 }
 

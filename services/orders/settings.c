@@ -21,7 +21,9 @@ static const struct config_setting table[] = {
     CONFIG_INT(struct settings, queue_max, "ORDERS_QUEUE_MAX", "20000", 2, 1000000, "orders",
                "Orders that may wait for a connection; half of them in one sale."),
     CONFIG_DURATION_MS(struct settings, drain_timeout_ms, "ORDERS_DRAIN_TIMEOUT_MS", "10000", 0,
-                       DRAIN_MS_MAX, "How long a drain lets calls finish before it cancels them."),
+                       DRAIN_MS_MAX,
+                       "How long a drain works off what waits before it refuses the rest; what is "
+                       "being decided then may take 7 s more, its callers are not waited for."),
     CONFIG_DURATION_MS(struct settings, drain_pause_ms, "ORDERS_DRAIN_PAUSE_MS", "0", 0,
                        DRAIN_MS_MAX,
                        "How long a drain goes on serving after it has said that it stops, so that "

@@ -15,6 +15,18 @@
 /* The answer rate is measured over windows of this length. */
 #define RATE_WINDOW_NS CLOCK_NS_PER_SECOND
 
+/*
+ * The distinct sales of a look-up are found in a table four times as large, open-addressed. Its ids
+ * are strangers' choice: hashing is salted, and an id that meets so many others ends the look-up
+ * there, so the lock is held for a bounded time whatever they send.
+ */
+#define LOOKUP_SLOTS      2048
+#define LOOKUP_PROBES_MAX 32
+
+_Static_assert(LOOKUP_SLOTS >= 4 * PLACEMENT_BATCH_MAX, "chains stay short");
+_Static_assert((LOOKUP_SLOTS & (LOOKUP_SLOTS - 1)) == 0, "a hash is cut to the table's size");
+_Static_assert(PLACEMENT_BATCH_MAX < UINT16_MAX, "an index fits a slot");
+
 /* Being in a state is being on its list: idle and ready lanes are; an owned lane is on none. */
 struct lane {
     struct uuid sale_id;
@@ -41,7 +53,9 @@ struct lanes {
         struct list jobs;        /* of struct lane_job */
         size_t orders_waiting, orders_deciding, busy;
         size_t joined[LANE_DUTY_BOTH + 1];
-        bool lobby_is_taken, both_took_orders, draining, stopping;
+        bool lobby_is_taken, both_took_orders, reads_took_lobby, draining, cut, stopping;
+        uint64_t lookup_salt;
+        uint16_t lookup_slots[LOOKUP_SLOTS]; /* while a lobby is taken up: index + 1, or 0 */
         struct rate rate;
     } _shared;
 };
@@ -81,6 +95,8 @@ int lanes_create(const struct lanes_config *config, struct lanes **ret)
         return -ENOMEM;
     }
     lanes->config = *config;
+    config->system->random_bytes(config->system->data, (uint8_t *)&lanes->_shared.lookup_salt,
+                                 sizeof(lanes->_shared.lookup_salt));
     pthread_mutex_init(&lanes->_shared.lock, NULL);
     init_condition(&lanes->_shared.orders_wanted);
     init_condition(&lanes->_shared.reads_wanted);
@@ -375,26 +391,52 @@ void lanes_worker_joined(struct lanes *lanes, enum lane_duty duty)
     unlock(lanes);
 }
 
-static void refuse_list_locked(struct lanes *lanes, struct list *orders, struct told *told)
+static void refuse_list_locked(struct lanes *lanes, struct list *orders, enum verdict verdict,
+                               struct told *told)
 {
     for (struct list_link *link; (link = list_pop_front(orders)) != NULL;) {
         lanes->_shared.orders_waiting--;
-        told_add_order(told, LIST_OBJECT(link, struct lane_order, _link),
-                       VERDICT_DATABASE_UNAVAILABLE);
+        told_add_order(told, LIST_OBJECT(link, struct lane_order, _link), verdict);
     }
 }
 
-static void refuse_lanes_locked(struct lanes *lanes, struct told *told)
+static void refuse_lanes_locked(struct lanes *lanes, enum verdict verdict, struct told *told)
 {
     struct lane *lane, *following;
     HASH_ITER(by_id, lanes->_shared.table, lane, following)
     {
         bool was_ready = !lane->is_owned && !list_is_empty(&lane->orders);
-        refuse_list_locked(lanes, &lane->orders, told);
+        refuse_list_locked(lanes, &lane->orders, verdict, told);
         if (was_ready) {
             settle_lane_locked(lanes, lane, &lanes->_shared.ready);
         }
     }
+}
+
+/* The lobby, unless a look-up is under way, which ends it; and the jobs. */
+static void refuse_reads_locked(struct lanes *lanes, enum verdict verdict, struct told *told)
+{
+    if (!lanes->_shared.lobby_is_taken) {
+        refuse_list_locked(lanes, &lanes->_shared.lobby, verdict, told);
+    }
+    told->job_verdict = verdict;
+    for (struct list_link *link; (link = list_pop_front(&lanes->_shared.jobs)) != NULL;) {
+        list_push_back(&told->jobs, link);
+    }
+}
+
+void lanes_cut(struct lanes *lanes)
+{
+    struct told told;
+
+    told_init(&told);
+    lock(lanes);
+    lanes->_shared.draining = true;
+    lanes->_shared.cut = true;
+    refuse_lanes_locked(lanes, VERDICT_DRAINING, &told);
+    refuse_reads_locked(lanes, VERDICT_DRAINING, &told);
+    unlock(lanes);
+    told_tell(&told);
 }
 
 void lanes_worker_left(struct lanes *lanes, enum lane_duty duty)
@@ -402,20 +444,14 @@ void lanes_worker_left(struct lanes *lanes, enum lane_duty duty)
     struct told told;
 
     told_init(&told);
-    told.job_verdict = VERDICT_DATABASE_UNAVAILABLE;
     lock(lanes);
     CHECK(lanes->_shared.joined[duty] > 0);
     lanes->_shared.joined[duty]--;
     if (!order_workers_exist_locked(lanes)) {
-        refuse_lanes_locked(lanes, &told);
+        refuse_lanes_locked(lanes, VERDICT_DATABASE_UNAVAILABLE, &told);
     }
     if (!read_workers_exist_locked(lanes)) {
-        if (!lanes->_shared.lobby_is_taken) {
-            refuse_list_locked(lanes, &lanes->_shared.lobby, &told);
-        }
-        for (struct list_link *link; (link = list_pop_front(&lanes->_shared.jobs)) != NULL;) {
-            list_push_back(&told.jobs, link);
-        }
+        refuse_reads_locked(lanes, VERDICT_DATABASE_UNAVAILABLE, &told);
     }
     unlock(lanes);
     told_tell(&told);
@@ -460,14 +496,34 @@ static bool take_job_locked(struct lanes *lanes, struct lane_task *task)
     return true;
 }
 
-/* The task's index of a sale, or its count when it is not among them. */
-static size_t task_find_sale(const struct lane_task *task, const struct uuid *sale_id)
+static size_t lookup_slot_of(const struct lanes *lanes, const struct uuid *sale_id)
 {
-    size_t i = 0;
-    while (i < task->sale_count && !uuid_equal(&task->sale_ids[i], sale_id)) {
-        i++;
+    uint64_t halves[2];
+    memcpy(halves, sale_id->bytes, sizeof(halves));
+    uint64_t hash = (halves[0] ^ lanes->_shared.lookup_salt) * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ (hash >> 32) ^ halves[1]) * UINT64_C(0xd6e8feb86659fd93);
+    return (size_t)(hash >> 32) & (LOOKUP_SLOTS - 1);
+}
+
+/* Finds or adds a sale; false when it meets too many others. */
+static bool lookup_sale_locked(struct lanes *lanes, struct lane_task *task,
+                               const struct uuid *sale_id, size_t *ret_index)
+{
+    uint16_t *slots = lanes->_shared.lookup_slots;
+    size_t at = lookup_slot_of(lanes, sale_id);
+
+    for (size_t probe = 0; probe < LOOKUP_PROBES_MAX; probe++) {
+        uint16_t *slot = &slots[(at + probe) & (LOOKUP_SLOTS - 1)];
+        if (*slot == 0) {
+            task->sale_ids[task->sale_count++] = *sale_id;
+            *slot = (uint16_t)task->sale_count;
+        } else if (!uuid_equal(&task->sale_ids[*slot - 1], sale_id)) {
+            continue;
+        }
+        *ret_index = *slot - 1U;
+        return true;
     }
-    return i;
+    return false;
 }
 
 /*
@@ -482,23 +538,31 @@ static bool take_lobby_locked(struct lanes *lanes, struct lane_task *task)
     task->kind = LANE_TASK_LOBBY;
     task->_lobby_count = 0;
     task->sale_count = 0;
+    memset(lanes->_shared.lookup_slots, 0, sizeof(lanes->_shared.lookup_slots));
     LIST_FOREACH_SAFE (&lanes->_shared.lobby, link, following) {
         struct lane_order *order = LIST_OBJECT(link, struct lane_order, _link);
-        if (task->_lobby_count == COUNT_OF(task->sale_ids)) {
+        if (task->_lobby_count == COUNT_OF(task->sale_ids) ||
+            !lookup_sale_locked(lanes, task, &order->_batch->sale_id, &order->_looked_up)) {
             break;
         }
         task->_lobby_count++;
-        if (task_find_sale(task, &order->_batch->sale_id) == task->sale_count) {
-            task->sale_ids[task->sale_count++] = order->_batch->sale_id;
-        }
     }
+    CHECK(task->_lobby_count > 0);
     lanes->_shared.lobby_is_taken = true;
     return true;
 }
 
+/* Turn about, so that a stream of ids that nobody knows keeps neither side from its connection. */
 static bool take_reads_locked(struct lanes *lanes, struct lane_task *task)
 {
-    return take_lobby_locked(lanes, task) || take_job_locked(lanes, task);
+    bool lobby_first = !lanes->_shared.reads_took_lobby;
+    bool took_lobby = lobby_first && take_lobby_locked(lanes, task);
+    bool took = took_lobby || take_job_locked(lanes, task);
+    if (!took && !lobby_first) {
+        took = took_lobby = take_lobby_locked(lanes, task);
+    }
+    lanes->_shared.reads_took_lobby = took_lobby;
+    return took;
 }
 
 static bool take_locked(struct lanes *lanes, enum lane_duty duty, struct lane_task *task)
@@ -600,26 +664,29 @@ static void leave_lobby_locked(struct lanes *lanes, struct lane_order *order, st
     }
 }
 
-/* The task's own orders, which are the lobby's first. */
-static void leave_looked_up_locked(struct lanes *lanes, const struct lane_task *task,
+/* The task's own orders, which are the lobby's first. Returns whether any of their sales is known.
+ */
+static bool leave_looked_up_locked(struct lanes *lanes, const struct lane_task *task,
                                    struct told *told)
 {
+    bool any_known = false;
     for (size_t i = 0; i < task->_lobby_count; i++) {
         struct list_link *link = list_pop_front(&lanes->_shared.lobby);
         CHECK(link != NULL);
         struct lane_order *order = LIST_OBJECT(link, struct lane_order, _link);
         const struct uuid *sale_id = &order->_batch->sale_id;
-        size_t sale = task_find_sale(task, sale_id);
-        CHECK(sale < task->sale_count);
-        if (!task->sale_known[sale]) {
+        CHECK(order->_looked_up < task->sale_count);
+        if (!task->sale_known[order->_looked_up]) {
             lanes->_shared.orders_waiting--;
             told_add_order(told, order, VERDICT_SALE_NOT_FOUND);
             continue;
         }
+        any_known = true;
         struct lane *lane = find_lane_locked(lanes, sale_id);
         leave_lobby_locked(lanes, order, lane != NULL ? lane : make_lane_locked(lanes, sale_id),
                            told);
     }
+    return any_known;
 }
 
 /* Orders that came meanwhile for a sale that has its lane now need no look-up of their own. */
@@ -635,6 +702,15 @@ static void leave_followers_locked(struct lanes *lanes, struct told *told)
     }
 }
 
+/* What could not be refused while the look-up was under way. */
+static void end_lookup_locked(struct lanes *lanes, struct told *told)
+{
+    if (lanes->_shared.cut) {
+        refuse_lanes_locked(lanes, VERDICT_DRAINING, told);
+        refuse_reads_locked(lanes, VERDICT_DRAINING, told);
+    }
+}
+
 void lanes_finish_lobby(struct lanes *lanes, struct lane_task *task)
 {
     struct told told;
@@ -644,11 +720,13 @@ void lanes_finish_lobby(struct lanes *lanes, struct lane_task *task)
     lock(lanes);
     lanes->_shared.lobby_is_taken = false;
     lanes->_shared.busy--;
-    leave_looked_up_locked(lanes, task, &told);
-    leave_followers_locked(lanes, &told);
-    if (!order_workers_exist_locked(lanes)) {
-        refuse_lanes_locked(lanes, &told);
+    if (leave_looked_up_locked(lanes, task, &told)) {
+        leave_followers_locked(lanes, &told);
     }
+    if (!order_workers_exist_locked(lanes)) {
+        refuse_lanes_locked(lanes, VERDICT_DATABASE_UNAVAILABLE, &told);
+    }
+    end_lookup_locked(lanes, &told);
     unlock(lanes);
     told_tell(&told);
 }
@@ -668,6 +746,7 @@ void lanes_fail_lobby(struct lanes *lanes, struct lane_task *task, enum verdict 
         lanes->_shared.orders_waiting--;
         told_add_order(&told, LIST_OBJECT(link, struct lane_order, _link), verdict);
     }
+    end_lookup_locked(lanes, &told);
     unlock(lanes);
     told_tell(&told);
 }

@@ -35,6 +35,7 @@ struct lane_order {
     struct place_orders_item item;
     struct list_link _link;
     struct lane_batch *_batch;
+    size_t _looked_up; /* in a taken lobby: its sale's index in the task */
 };
 
 /* The orders of one call, all of one sale. Told once, when each order has its verdict. */
@@ -96,6 +97,12 @@ void lanes_submit_job(struct lanes *lanes, struct lane_job *job);
 
 /* From now on everything new is refused as DRAINING; what waits is still worked off. Idempotent. */
 void lanes_drain(struct lanes *lanes);
+
+/*
+ * Drains, and no longer works off what waits: all of it is refused as DRAINING. What workers have
+ * taken, which includes every order whose COMMIT was sent, is still theirs to end. Idempotent.
+ */
+void lanes_cut(struct lanes *lanes);
 
 /* Wakes every worker; lanes_take then returns LANE_TASK_STOP once nothing waits for its duty. */
 void lanes_stop(struct lanes *lanes);

@@ -16,6 +16,10 @@
  * attempt to connect may take, so it must cover a distant or busy server. */
 #define CONNECT_SLICE_NS CLOCK_NS_PER_SECOND
 
+/* A lost connection that is back within this time was never gone, as far as others can tell: what
+ * waits goes on waiting. */
+#define RECONNECT_QUICK_NS (100 * CLOCK_NS_PER_MS)
+
 enum worker_state {
     WORKER_CONNECTING,
     WORKER_IDLE,
@@ -78,15 +82,24 @@ static void work_on_orders(struct worker *worker)
     lanes_finish_orders(config->lanes, task);
 }
 
+static enum store_result look_up(struct worker *worker)
+{
+    const struct store *store = worker->store;
+    struct lane_task *task = &worker->task;
+    int64_t deadline_ns = now_ns(worker) + worker->workers->config.transaction_ns_max;
+    return store->known_sales(store->data, task->sale_ids, task->sale_count, deadline_ns,
+                              &worker->arena, task->sale_known);
+}
+
 static void work_on_lobby(struct worker *worker)
 {
     const struct workers_config *config = &worker->workers->config;
     struct lane_task *task = &worker->task;
-    const struct store *store = worker->store;
 
-    enum store_result result = store->known_sales(store->data, task->sale_ids, task->sale_count,
-                                                  now_ns(worker) + config->transaction_ns_max,
-                                                  &worker->arena, task->sale_known);
+    enum store_result result = look_up(worker);
+    if (result == STORE_UNAVAILABLE) {
+        result = look_up(worker); /* on a new connection, where one can be had quickly */
+    }
     if (result == STORE_OK) {
         lanes_finish_lobby(config->lanes, task);
     } else {
@@ -144,6 +157,20 @@ static bool work_until_lost(struct worker *worker)
     return true;
 }
 
+/* Works until the connection is lost for longer than a quick reconnection takes (true) or the lanes
+ * stop (false). */
+static bool work_until_gone(struct worker *worker)
+{
+    const struct store *store = worker->store;
+    do {
+        if (!work_until_lost(worker)) {
+            return false;
+        }
+        atomic_store(&worker->state, WORKER_CONNECTING);
+    } while (store->wait_connected(store->data, now_ns(worker) + RECONNECT_QUICK_NS));
+    return true;
+}
+
 static void *worker_main(void *data)
 {
     struct worker *worker = data;
@@ -153,7 +180,7 @@ static void *worker_main(void *data)
     while (goes_on && connect_or_stop(worker)) {
         lanes_worker_joined(config->lanes, worker->duty);
         config->observer.on_connection(config->observer.data, worker->index, true);
-        goes_on = work_until_lost(worker);
+        goes_on = work_until_gone(worker);
         atomic_store(&worker->state, WORKER_CONNECTING);
         lanes_worker_left(config->lanes, worker->duty);
         config->observer.on_connection(config->observer.data, worker->index, false);

@@ -313,6 +313,106 @@ static void lanes_jobs_are_bounded_and_refused(void **state)
     assert_int_equal(jobs[0].verdict, VERDICT_DATABASE_UNAVAILABLE);
 }
 
+/* Orders for ids that nobody knows, however many, do not starve reads and administration. */
+static void lanes_lobby_and_jobs_take_turns(void **state)
+{
+    (void)state;
+    struct caller callers[3];
+    struct test_job jobs[2];
+    make_lanes(100, 10);
+    join_both();
+    submit_job(&jobs[0]);
+    submit_job(&jobs[1]);
+    for (uint8_t i = 0; i < 3; i++) {
+        struct uuid sale_id = {{(uint8_t)(i + 1)}};
+        submit(&callers[i], &sale_id, 1, "c");
+        lanes_take(lanes, LANE_DUTY_READS, &task);
+        if (task.kind == LANE_TASK_JOB) {
+            assert_int_equal(i, 1);
+            task.job->run(task.job, NULL, NULL);
+            lanes_finish_job(lanes, &task);
+            continue;
+        }
+        task.sale_known[0] = task.sale_known[1] = false;
+        lanes_finish_lobby(lanes, &task);
+    }
+    assert_int_equal(atomic_load(&jobs[0].run), 1);
+    lanes_take(lanes, LANE_DUTY_READS, &task);
+    assert_int_equal(task.kind, LANE_TASK_JOB);
+    task.job->run(task.job, NULL, NULL);
+    lanes_finish_job(lanes, &task);
+    assert_int_equal(atomic_load(&callers[1].answered), 1);
+}
+
+/* The look-up's table must find each id again, whatever strangers send, and tell known from not. */
+static void lanes_many_unknown_sales_are_each_answered(void **state)
+{
+    (void)state;
+    static struct caller callers[700];
+    size_t known = 0;
+    make_lanes(2000, 10000);
+    join_both();
+    for (size_t i = 0; i < COUNT_OF(callers); i++) {
+        struct uuid sale_id = {{[6] = (uint8_t)(i / 2), [15] = (uint8_t)(i / 512)}};
+        submit(&callers[i], &sale_id, 1, "c");
+    }
+    while (lanes_stats(lanes).orders_waiting > 0) {
+        lanes_take(lanes, LANE_DUTY_READS, &task);
+        if (task.kind != LANE_TASK_LOBBY) {
+            break;
+        }
+        for (size_t i = 0; i < task.sale_count; i++) {
+            task.sale_known[i] = task.sale_ids[i].bytes[6] % 2 == 0;
+        }
+        lanes_finish_lobby(lanes, &task);
+    }
+    while (lanes_stats(lanes).orders_waiting > 0) {
+        lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+        assert_int_equal(task.sale_id.bytes[6] % 2, 0);
+        known += task.order_count;
+        finish_with(VERDICT_PLACED);
+    }
+    assert_int_equal(known, 350);
+    for (size_t i = 0; i < COUNT_OF(callers); i++) {
+        assert_int_equal(atomic_load(&callers[i].answered), 1);
+        assert_int_equal(callers[i].orders[0].item.verdict,
+                         i / 2 % 2 == 0 ? VERDICT_PLACED : VERDICT_SALE_NOT_FOUND);
+    }
+}
+
+/* After a drain's timeout what waits is refused; what a worker has, and may have committed, is not.
+ */
+static void lanes_cut_refuses_what_waits_and_keeps_what_is_taken(void **state)
+{
+    (void)state;
+    static struct lane_task lobby;
+    struct caller taken, waiting, unknown;
+    struct uuid sale_id = {{1}}, other_id = {{2}};
+    struct test_job job;
+    make_lanes(100, 10);
+    join_both();
+    submit(&taken, &sale_id, 1, "a");
+    take_lobby_as(true);
+    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    submit(&waiting, &sale_id, 2, "b");
+    submit(&unknown, &other_id, 1, "c");
+    lanes_take(lanes, LANE_DUTY_READS, &lobby);
+    assert_int_equal(lobby.kind, LANE_TASK_LOBBY);
+    submit_job(&job);
+    lanes_cut(lanes);
+    assert_int_equal(job.verdict, VERDICT_DRAINING);
+    assert_int_equal(waiting.orders[1].item.verdict, VERDICT_DRAINING);
+    assert_int_equal(atomic_load(&waiting.answered), 1);
+    assert_int_equal(atomic_load(&unknown.answered), 0);
+    lobby.sale_known[0] = true;
+    lanes_finish_lobby(lanes, &lobby);
+    assert_int_equal(unknown.orders[0].item.verdict, VERDICT_DRAINING);
+    assert_int_equal(atomic_load(&taken.answered), 0);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&taken.answered), 1);
+    assert_int_equal(lanes_stats(lanes).orders_waiting, 0);
+}
+
 /* --- With real workers on threads
  * ----------------------------------------------------------------- */
 
@@ -320,6 +420,7 @@ struct crowd {
     struct fake_connection connections[4];
     struct store stores[4];
     struct workers *workers;
+    atomic_int losses; /* told of */
 };
 
 static void ignore_batch(void *data, const struct lane_task *done, int64_t duration_ns)
@@ -329,15 +430,16 @@ static void ignore_batch(void *data, const struct lane_task *done, int64_t durat
     (void)duration_ns;
 }
 
-static void ignore_connection(void *data, size_t worker, bool connected)
+static void count_losses(void *data, size_t worker, bool connected)
 {
-    (void)data;
+    struct crowd *crowd = data;
     (void)worker;
-    (void)connected;
+    atomic_fetch_add(&crowd->losses, !connected);
 }
 
 static void start_workers(struct crowd *crowd, size_t count)
 {
+    atomic_init(&crowd->losses, 0);
     for (size_t i = 0; i < count; i++) {
         crowd->stores[i] = fake_store_of(&crowd->connections[i], &database);
     }
@@ -348,7 +450,7 @@ static void start_workers(struct crowd *crowd, size_t count)
         .count = count,
         .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
         .decision_ns_max = 5 * CLOCK_NS_PER_SECOND,
-        .observer = {.on_batch = ignore_batch, .on_connection = ignore_connection},
+        .observer = {.data = crowd, .on_batch = ignore_batch, .on_connection = count_losses},
     };
     assert_int_equal(workers_start(&config, &crowd->workers), 0);
     while (lanes_stats(lanes).workers < count) {
@@ -448,6 +550,43 @@ static void workers_lost_connection_comes_back(void **state)
     stop_workers(&crowd);
 }
 
+static void lose_connection(struct lane_job *job, const struct store *store, struct arena *arena)
+{
+    ((struct fake_connection *)store->data)->is_lost = true;
+    job_run(job, store, arena);
+}
+
+/*
+ * A connection that is back at once was never gone: nothing that waits is refused for it, and
+ * nobody hears that the program has stopped serving.
+ */
+static void workers_quick_reconnection_refuses_nothing(void **state)
+{
+    (void)state;
+    struct caller caller;
+    struct crowd crowd;
+    make_lanes(1000, 4);
+    struct uuid sale_id = fake_database_add_sale(&database, 1000, 0);
+    start_workers(&crowd, 1);
+    for (int i = 0; i < 50; i++) {
+        struct test_job job = {.job = {.deadline_ns = CLOCK_DEADLINE_NEVER,
+                                       .run = lose_connection,
+                                       .refuse = job_refuse}};
+        char prefix[16];
+        snprintf(prefix, sizeof(prefix), "q%d-", i);
+        lanes_submit_job(lanes, &job.job);
+        submit(&caller, &sale_id, 4, prefix);
+        wait_answered(&caller);
+        assert_int_equal(caller.orders[3].item.verdict, VERDICT_PLACED);
+        while (atomic_load(&job.run) == 0) {
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        }
+    }
+    assert_int_equal(atomic_load(&crowd.losses), 0);
+    assert_true(lanes_stats(lanes).orders_served);
+    stop_workers(&crowd);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -463,6 +602,10 @@ int main(void)
         TEST(workers_crowd_on_two_sales_sells_exactly_the_stock),
         TEST(workers_single_connection_takes_turns),
         TEST(workers_lost_connection_comes_back),
+        TEST(workers_quick_reconnection_refuses_nothing),
+        TEST(lanes_lobby_and_jobs_take_turns),
+        TEST(lanes_many_unknown_sales_are_each_answered),
+        TEST(lanes_cut_refuses_what_waits_and_keeps_what_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
