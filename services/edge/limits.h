@@ -11,6 +11,11 @@
 
 /* Orders that one BatchPlaceOrders call carries; the contract's own bound. */
 #define EDGE_ORDERS_PER_CALL_MAX 512
+/* What one call's orders may take on the wire, far enough below what the orders service takes for
+ * the call's own fields; a full call of the longest orders is shorter still. */
+#define EDGE_CALL_BYTES_MAX (CONTRACT_MESSAGE_BYTES_MAX / 4 * 3)
+/* Numbers, tags and lengths of one order on the wire, beside its texts. */
+#define EDGE_ORDER_OVERHEAD_BYTES 64
 /* Batch calls of one sale in flight, per loop: below the loop's total, so that a stuck sale cannot
  * stop the others. */
 #define EDGE_CALLS_PER_SALE_MAX       2

@@ -1,6 +1,7 @@
 #include "edge/http/exchange.h"
 
 #include "base/clock.h"
+#include "base/order_id.h"
 #include "base/text.h"
 #include "contract/contract.h"
 #include "edge/http/framing.h"
@@ -360,6 +361,21 @@ static int64_t deadline_of(const struct exchange *exchange)
     return exchange->began_ns + exchange->loop->config->request_timeout_ms * CLOCK_NS_PER_MS;
 }
 
+/* A text that a batch may carry. What the orders service says about characters, and about a text
+ * that is missing, it says for each order; too long a text would cost all others their call. */
+static bool check_length(struct exchange *exchange, const char *field, const char *text,
+                         size_t chars_max)
+{
+    if (strlen(text) <= chars_max) {
+        return true;
+    }
+    char description[64];
+    (void)snprintf(description, sizeof(description), "must be 1 to %zu printable ASCII characters",
+                   chars_max);
+    answer_field(exchange, field, description);
+    return false;
+}
+
 static void place(struct exchange *exchange, const ProtobufCMessage *message)
 {
     const Stampede__Orders__V1__PlaceOrderRequest *request = (const void *)message;
@@ -375,6 +391,11 @@ static void place(struct exchange *exchange, const ProtobufCMessage *message)
     };
     if (!uuid_parse(request->sale_id, strlen(request->sale_id), &placement->order.sale_id)) {
         answer_field(exchange, "sale_id", "must be a UUID in its text form of 36 characters");
+        return;
+    }
+    if (!check_length(exchange, "customer_id", request->customer_id, ORDER_ID_CUSTOMER_CHARS_MAX) ||
+        !check_length(exchange, "idempotency_key", request->idempotency_key,
+                      ORDER_ID_KEY_CHARS_MAX)) {
         return;
     }
     struct upstream_answer refusal;
@@ -397,6 +418,12 @@ static void start_call(struct exchange *exchange, const ProtobufCMessage *messag
         .traceparent = exchange->traceparent_upstream,
         .owner = exchange,
     };
+    /* A short body may be a long message: a number of two characters takes up to eleven bytes. */
+    if (protobuf_c_message_get_packed_size(message) > CONTRACT_MESSAGE_BYTES_MAX) {
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__BODY_TOO_LARGE,
+                      "The request is longer than the orders service takes.");
+        return;
+    }
     struct upstream_answer refusal;
     exchange->state = EXCHANGE_CALLING;
     if (!upstream_start(exchange->loop->upstream, call, &refusal)) {

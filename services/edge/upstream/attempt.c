@@ -25,6 +25,9 @@ enum attempt_step attempt_judge(struct attempt_history *history, enum attempt_re
     case ATTEMPT_LOST:
         history->unresolved = true;
         return ATTEMPT_RETRY;
+    case ATTEMPT_LOST_FOR_GOOD:
+        history->unresolved = true;
+        return ATTEMPT_UNKNOWN;
     case ATTEMPT_REFUSED:
         return history->unresolved ? ATTEMPT_UNKNOWN : ATTEMPT_ANSWER;
     case ATTEMPT_REFUSED_FOR_NOW:
@@ -55,7 +58,7 @@ enum attempt_result attempt_result_of(const struct rpc_status *status)
     }
     if (status->reason == NULL || status->domain == NULL ||
         strcmp(status->domain, CONTRACT_ERROR_DOMAIN) != 0) {
-        return ATTEMPT_LOST;
+        return status->code == RPC_RESOURCE_EXHAUSTED ? ATTEMPT_LOST_FOR_GOOD : ATTEMPT_LOST;
     }
     const struct contract_reason *reason = contract_reason_by_name(status->reason);
     switch (reason == NULL ? STAMPEDE__API__V1__REASON__REASON_UNSPECIFIED : reason->number) {

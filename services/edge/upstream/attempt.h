@@ -24,6 +24,7 @@ enum attempt_result {
     ATTEMPT_REFUSED_FOR_NOW,  /* not done, for a cause that passes: overload, no database */
     ATTEMPT_REFUSED_DRAINING, /* not done by this replica; another may do it */
     ATTEMPT_LOST,             /* no proof: done, not done, or yet to be done */
+    ATTEMPT_LOST_FOR_GOOD,    /* likewise, and the same message again would be lost again */
 };
 
 /* What to do next. */
@@ -48,7 +49,8 @@ enum attempt_step attempt_judge_read(struct attempt_history *history,
 
 /*
  * What a status proves. Only an ErrorInfo of our own domain proves anything, and OUTCOME_UNKNOWN
- * proves nothing.
+ * proves nothing. RESOURCE_EXHAUSTED without one is how gRPC itself ends a call whose request or
+ * reply is too long for one of the two sides, which is so each time.
  */
 enum attempt_result attempt_result_of(const struct rpc_status *status);
 

@@ -38,6 +38,7 @@ static void free_call(struct combiner *combiner, struct combiner_call *call)
 {
     call->_queue = NULL;
     call->count = 0;
+    call->bytes = 0;
     call->_next_free = combiner->_free_calls;
     combiner->_free_calls = call;
 }
@@ -170,6 +171,7 @@ bool combiner_submit(struct combiner *combiner, struct combiner_order *order,
                      struct attempt_answer *ret_answer)
 {
     CHECK(order->_state == COMBINER_OUTSIDE);
+    CHECK(order->bytes <= combiner->_config.bytes_per_call_max);
     if (!is_ready(combiner)) {
         refuse(combiner, attempt_why_disconnected, ret_answer);
         return false;
@@ -183,6 +185,7 @@ bool combiner_submit(struct combiner *combiner, struct combiner_order *order,
         return false;
     }
     order->_history = (struct attempt_history){.unresolved = false};
+    order->_company_max = combiner->_config.orders_per_call_max;
     combiner->_was_ready = true;
     order->_queue = queue;
     queue->orders++;
@@ -269,21 +272,42 @@ static void answer_without_result(struct combiner *combiner, struct combiner_ord
 
 /* --- Calls ------------------------------------------------------------------------------------ */
 
-/* The next order of the queue that has time left; those that have not are answered. */
-static struct combiner_order *take_next(struct combiner *combiner, struct combiner_queue *queue,
-                                        int64_t now)
+/* The first order of the queue that has time left; those that have not are answered. */
+static struct combiner_order *first_in_time(struct combiner *combiner, struct combiner_queue *queue,
+                                            int64_t now)
 {
     struct list_link *link;
     while ((link = list_first(&queue->waiting)) != NULL) {
         struct combiner_order *order = order_of(link);
         if (order->deadline_ns - now > combiner->_config.margin_ms * CLOCK_NS_PER_MS) {
-            list_remove(&queue->waiting, link);
-            combiner->_waiting--;
             return order;
         }
         answer_without_result(combiner, order, attempt_why_late);
     }
     return NULL;
+}
+
+/* Puts waiting orders into the call until one does not fit, which stays first in its queue. */
+static void fill_call(struct combiner *combiner, struct combiner_call *call, int64_t now)
+{
+    const struct combiner_config *config = &combiner->_config;
+    size_t count_max = config->orders_per_call_max;
+    struct combiner_order *order;
+    while (call->count < count_max &&
+           (order = first_in_time(combiner, call->_queue, now)) != NULL) {
+        if (call->count >= order->_company_max ||
+            order->bytes > config->bytes_per_call_max - call->bytes) {
+            return;
+        }
+        count_max = order->_company_max < count_max ? order->_company_max : count_max;
+        list_remove(&call->_queue->waiting, &order->_link);
+        combiner->_waiting--;
+        order->_state = COMBINER_IN_FLIGHT;
+        order->_call = call;
+        order->_index = call->count;
+        call->orders[call->count++] = order;
+        call->bytes += order->bytes;
+    }
 }
 
 /* Sends one call of the queue. The queue counts the call first, so that it stays while its late
@@ -294,14 +318,7 @@ static void send_one(struct combiner *combiner, struct combiner_queue *queue, in
     queue->calls++;
     call->_queue = queue;
     call->sale_id = queue->entry.sale_id;
-    struct combiner_order *order;
-    while (call->count < combiner->_config.orders_per_call_max &&
-           (order = take_next(combiner, queue, now)) != NULL) {
-        order->_state = COMBINER_IN_FLIGHT;
-        order->_call = call;
-        order->_index = call->count;
-        call->orders[call->count++] = order;
-    }
+    fill_call(combiner, call, now);
     if (call->count == 0) {
         queue->calls--;
         free_call(combiner, call);
@@ -340,7 +357,13 @@ static void apply(struct combiner *combiner, struct combiner_order *order,
     struct attempt_answer text = {.verdict = ATTEMPT_SAY_UNKNOWN,
                                   .why = attempt_why_unknown,
                                   .retry_after_ms = EDGE_ATTEMPT_LIFE_MS};
-    switch (attempt_judge(&order->_history, result->result)) {
+    size_t company = order->_call->count;
+    enum attempt_result outcome = result->result;
+    if (outcome == ATTEMPT_LOST_FOR_GOOD && company > 1) {
+        order->_company_max = company / 2;
+        outcome = ATTEMPT_LOST;
+    }
+    switch (attempt_judge(&order->_history, outcome)) {
     case ATTEMPT_RETRY:
         pause_order(combiner, order, now);
         return;
@@ -348,7 +371,7 @@ static void apply(struct combiner *combiner, struct combiner_order *order,
         break;
     case ATTEMPT_ANSWER:
         text = (struct attempt_answer){
-            .verdict = result->result == ATTEMPT_DONE ? ATTEMPT_SAY_DONE : ATTEMPT_SAY_REFUSED,
+            .verdict = outcome == ATTEMPT_DONE ? ATTEMPT_SAY_DONE : ATTEMPT_SAY_REFUSED,
             .detail = result->detail,
         };
         break;
@@ -368,7 +391,7 @@ void combiner_complete(struct combiner *combiner, struct combiner_call *call,
             apply(combiner, call->orders[i], results == NULL ? &lost : &results[i], now);
         }
     }
-    if (results != NULL) {
+    if (results != NULL && results[0].result != ATTEMPT_LOST_FOR_GOOD) {
         rate_add(&combiner->_rate, call->count, now);
     }
     free_call(combiner, call);

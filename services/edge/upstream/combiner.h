@@ -7,6 +7,10 @@
  * call. Calls in flight, waiting orders and sales are bounded; sales that wait for a free call take
  * turns.
  *
+ * A call is bounded by its orders and by their bytes. Should one be too long all the same, for a
+ * replica or on the way back, its orders are sent again in calls of half as many, down to one;
+ * nothing is sent unchanged that cannot arrive.
+ *
  * An order whose attempt ended without a proof comes back here, pauses, and goes to the front of
  * its queue (attempt.h has the rules). Calls are never cancelled: an order whose deadline passes or
  * whose owner goes away is cut off from its call, and the call's result for it is dropped.
@@ -44,10 +48,11 @@ enum combiner_state {
     COMBINER_IN_FLIGHT,
 };
 
-/* One order; embedded in its owner, who sets sale_id and deadline_ns and zeroes the rest. */
+/* One order; embedded in its owner, who sets the first three members and zeroes the rest. */
 struct combiner_order {
     struct uuid sale_id;
     int64_t deadline_ns; /* monotonic; the caller is answered by then */
+    size_t bytes;        /* on the wire, at most; no more than bytes_per_call_max */
 
     enum combiner_state _state;
     struct attempt_history _history;
@@ -56,6 +61,7 @@ struct combiner_order {
     struct combiner_queue *_queue;
     struct combiner_call *_call; /* while in flight */
     size_t _index;               /* in the call */
+    size_t _company_max;         /* orders in a call that takes this one */
     int64_t _resume_at_ns;       /* while pausing */
 };
 
@@ -64,6 +70,7 @@ struct combiner_call {
     size_t slot; /* 0 to calls_max - 1; for arrays that the sender keeps beside */
     struct uuid sale_id;
     size_t count;
+    size_t bytes; /* of its orders, at most */
     struct combiner_order *orders[EDGE_ORDERS_PER_CALL_MAX];
 
     struct combiner_queue *_queue;
@@ -93,6 +100,7 @@ struct combiner_port {
 /* Bounds; limits.h has the program's. */
 struct combiner_config {
     size_t orders_per_call_max; /* 1 to EDGE_ORDERS_PER_CALL_MAX */
+    size_t bytes_per_call_max;
     size_t calls_per_sale_max;
     size_t calls_max;
     size_t waiting_max; /* orders waiting or pausing */

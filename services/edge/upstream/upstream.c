@@ -118,6 +118,14 @@ static void fill_item(Stampede__Orders__V1__BatchPlaceOrdersItem *item,
     item->traceparent = unwritten(placement->traceparent);
 }
 
+/* No item is longer than this, whatever its time will be. */
+static size_t item_bytes_max(const struct upstream_placement *placement)
+{
+    return EDGE_ORDER_OVERHEAD_BYTES + strlen(placement->customer_id) +
+           strlen(placement->idempotency_key) + strlen(placement->request_id) +
+           strlen(placement->traceparent);
+}
+
 static void port_send_batch(struct combiner_call *call, void *data)
 {
     struct upstream *upstream = data;
@@ -294,6 +302,9 @@ static void complete_batch(struct upstream *upstream, struct combiner_call *call
     } else if (of_all == ATTEMPT_LOST) {
         log_lost(BATCH_METHOD, &reply->status);
     } else {
+        if (of_all == ATTEMPT_LOST_FOR_GOOD) {
+            log_lost(BATCH_METHOD, &reply->status);
+        }
         for (size_t i = 0; i < call->count; i++) {
             upstream->results[i] = (struct combiner_result){of_all, &reply->status};
         }
@@ -310,7 +321,7 @@ static void complete_unary(struct upstream *upstream, struct unary_call *call,
     if (result == ATTEMPT_LOST && reply->status.code == RPC_UNIMPLEMENTED) {
         result = ATTEMPT_REFUSED;
     }
-    if (result == ATTEMPT_LOST && call->request != NULL) {
+    if ((result == ATTEMPT_LOST || result == ATTEMPT_LOST_FOR_GOOD) && call->request != NULL) {
         log_lost(call_of(call->request)->method->full_name, &reply->status);
     }
     unary_complete(&upstream->unary, call, result,
@@ -344,6 +355,7 @@ static int init_parts(struct upstream *upstream, const struct upstream_config *c
 {
     const struct combiner_config combiner_config = {
         .orders_per_call_max = EDGE_ORDERS_PER_CALL_MAX,
+        .bytes_per_call_max = EDGE_CALL_BYTES_MAX,
         .calls_per_sale_max = EDGE_CALLS_PER_SALE_MAX,
         .calls_max = EDGE_BATCH_CALLS_PER_LOOP_MAX,
         .waiting_max = EDGE_WAITING_ORDERS_PER_LOOP_MAX,
@@ -417,6 +429,7 @@ bool upstream_place(struct upstream *upstream, struct upstream_placement *placem
                     struct upstream_answer *ret_answer)
 {
     struct attempt_answer refusal;
+    placement->order.bytes = item_bytes_max(placement);
     if (combiner_submit(&upstream->combiner, &placement->order, &refusal)) {
         return true;
     }

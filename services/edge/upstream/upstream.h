@@ -29,9 +29,10 @@ struct rpc_status;
 struct upstream;
 
 /* One order of an HTTP request. Embedded in the owner; everything pointed to lives until the answer
- * or upstream_forget. */
+ * or upstream_forget. The texts are as long as the contract allows, at most: a longer one is the
+ * owner's to refuse. */
 struct upstream_placement {
-    struct combiner_order order; /* sale_id and deadline_ns are set by the owner */
+    struct combiner_order order; /* sale_id and deadline_ns are set by the owner, not bytes */
     const char *customer_id;
     const char *idempotency_key;
     int32_t quantity;
@@ -62,7 +63,7 @@ struct upstream_answer {
 };
 
 struct upstream_config {
-    struct rpc_channel *channel; /* outlived by nothing here: see upstream_destroy */
+    struct rpc_channel *channel; /* destroyed before upstream_destroy */
     uint64_t secret[2];          /* random */
     /* Makes the loop tick soon; called on the channel's thread. */
     void (*wake)(void *data);

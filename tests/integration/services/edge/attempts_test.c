@@ -18,7 +18,8 @@
 
 #include <cmocka.h>
 
-#define CROWD 40
+#define CROWD       40
+#define PATIENCE_MS 20000
 
 struct scene {
     struct fake_orders fake;
@@ -26,7 +27,8 @@ struct scene {
     struct http_answer answer;
 };
 
-static const char *const settings[] = {"EDGE_REQUEST_TIMEOUT_MS=6000", NULL};
+static const char *const settings[] = {"EDGE_REQUEST_TIMEOUT_MS=6000",
+                                       "EDGE_MAX_BODY_BYTES=1048576", NULL};
 
 static int setup(void **state)
 {
@@ -172,6 +174,27 @@ static void attempts_late_service_is_unknown_and_its_call_goes_on(void **state)
     ASSERT_OUTCOME(scene, 201, NULL, 1, FAKE_PLACED);
 }
 
+/* Waits until the edge has noticed that connections were closed. */
+static void wait_for_connections(struct scene *scene, long count)
+{
+    static const char row[] = "\nstampede_connections ";
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    const struct timespec pause = {.tv_nsec = 5 * 1000000};
+    char url[64];
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/metrics", scene->edge.ops_port);
+    const struct http_call call = {.url = url};
+    for (;;) {
+        http_client_call(&call, &scene->answer);
+        const char *at = strstr(scene->answer.body, row);
+        assert_non_null(at);
+        if (strtol(at + strlen(row), NULL, 10) == count) {
+            return;
+        }
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 /* A customer who closes the browser must not take the edge down when the result comes. */
 static void attempts_client_that_left_is_forgotten(void **state)
 {
@@ -186,8 +209,13 @@ static void attempts_client_that_left_is_forgotten(void **state)
     raw_http_send(fd, request);
     fake_orders_wait_held(&scene->fake, 1);
     (void)close(fd);
+    /* libh2o does not read a connection whose request is being served, so there is nothing to see
+     * until the answer is written: the call has to outlast a pause, and the answer the writing. */
+    const struct timespec pause = {.tv_nsec = 300 * 1000000};
+    (void)nanosleep(&pause, NULL);
     assert_false(fake_orders_held_is_cancelled(&scene->fake));
     assert_int_equal(fake_orders_release(&scene->fake), 1);
+    wait_for_connections(scene, 0);
     ASSERT_OUTCOME(scene, 201, NULL, 1, FAKE_PLACED);
 }
 
@@ -215,6 +243,60 @@ static void attempts_crowd_is_combined(void **state)
     assert_int_equal(seen.items, CROWD);
     assert_true(seen.calls < CROWD / 2);
     assert_true(seen.items_max > 4);
+}
+
+/* A message that gRPC refuses for its length would be refused again: nobody may wait for it. */
+static void attempts_message_too_long_is_not_sent_for_ever(void **state)
+{
+    struct scene *scene = *state;
+    ASSERT_OUTCOME(scene, 504, "OUTCOME_UNKNOWN", 1, FAKE_TOO_LONG, FAKE_PLACED);
+    fake_orders_script(&scene->fake, (const enum fake_step[]){FAKE_TOO_LONG}, 1);
+    edge_process_call(&scene->edge, "POST", "/v1/sales/" EDGE_SALE ":pause", NULL, "",
+                      &scene->answer);
+    edge_process_assert(&scene->answer, 504, "OUTCOME_UNKNOWN");
+    assert_int_equal(fake_orders_seen(&scene->fake).reads, 1);
+}
+
+/* One customer's long name must not make everybody's call too long: it never leaves the edge. */
+static void attempts_long_customer_is_refused_here(void **state)
+{
+    static const char *const headers[] = {"Content-Type: application/json", "Idempotency-Key: k",
+                                          NULL};
+    static const size_t lengths[] = {64, 65, 15000};
+    static char body[16000];
+    static char customer[15001];
+    struct scene *scene = *state;
+    char field[64];
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        fake_orders_script(&scene->fake, (const enum fake_step[]){FAKE_PLACED}, 1);
+        memset(customer, 'c', lengths[i]);
+        customer[lengths[i]] = '\0';
+        (void)snprintf(body, sizeof(body), "{\"customerId\":\"%s\",\"quantity\":1}", customer);
+        edge_process_call(&scene->edge, "POST", EDGE_ORDERS, headers, body, &scene->answer);
+        if (lengths[i] <= 64) {
+            edge_process_assert(&scene->answer, 201, NULL);
+            continue;
+        }
+        edge_process_assert(&scene->answer, 400, "INVALID_FIELD");
+        http_client_json(&scene->answer, "violations.0.field", field, sizeof(field));
+        assert_string_equal(field, "customerId");
+        assert_int_equal(fake_orders_seen(&scene->fake).calls, 0);
+    }
+}
+
+/* A body that is just allowed, with a key beside it, is a message that the service cannot take. */
+static void attempts_message_longer_than_the_service_takes_is_refused_here(void **state)
+{
+    static char body[1024 * 1024 + 1];
+    static char key[300] = "Idempotency-Key: ";
+    const char *const headers[] = {"Content-Type: application/json", key, "Expect:", NULL};
+    struct scene *scene = *state;
+    memset(key + strlen(key), 'k', 255);
+    memset(body, 't', sizeof(body) - 1);
+    memcpy(body, "{\"title\":\"", 10);
+    memcpy(body + sizeof(body) - 3, "\"}", 2);
+    edge_process_call(&scene->edge, "POST", "/v1/sales", headers, body, &scene->answer);
+    edge_process_assert(&scene->answer, 413, "BODY_TOO_LARGE");
 }
 
 /* A read is tried once more; a write that is safe to repeat until it is known. */
@@ -267,6 +349,9 @@ int main(void)
         cmocka_unit_test(attempts_late_service_is_unknown_and_its_call_goes_on),
         cmocka_unit_test(attempts_client_that_left_is_forgotten),
         cmocka_unit_test(attempts_crowd_is_combined),
+        cmocka_unit_test(attempts_message_too_long_is_not_sent_for_ever),
+        cmocka_unit_test(attempts_long_customer_is_refused_here),
+        cmocka_unit_test(attempts_message_longer_than_the_service_takes_is_refused_here),
         cmocka_unit_test(attempts_single_calls_follow_the_same_rules),
         cmocka_unit_test(attempts_edge_starts_before_its_service),
     };

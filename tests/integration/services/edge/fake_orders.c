@@ -157,6 +157,9 @@ static void handle_batch(struct rpc_call *call, const ProtobufCMessage *message,
     case FAKE_LOST:
         fail_call(call, RPC_UNAVAILABLE, NULL);
         return;
+    case FAKE_TOO_LONG:
+        fail_call(call, RPC_RESOURCE_EXHAUSTED, NULL);
+        return;
     case FAKE_OVERLOADED:
         fail_call(call, RPC_RESOURCE_EXHAUSTED, "OVERLOADED");
         return;
@@ -189,8 +192,8 @@ static void handle_sale(struct rpc_call *call, const ProtobufCMessage *message, 
     note_metadata(call, "x-request-id", fake->seen.metadata_request_id);
     enum fake_step step = take_step_locked(fake);
     (void)pthread_mutex_unlock(&fake->lock);
-    if (step == FAKE_LOST) {
-        fail_call(call, RPC_UNAVAILABLE, NULL);
+    if (step == FAKE_LOST || step == FAKE_TOO_LONG) {
+        fail_call(call, step == FAKE_LOST ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED, NULL);
         return;
     }
     sale.sale_id = sale_id;

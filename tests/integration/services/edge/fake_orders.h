@@ -25,6 +25,7 @@ enum fake_step {
     FAKE_ITEM_EMPTY,   /* each item: neither order nor error */
     FAKE_WRONG_COUNT,  /* one result too few */
     FAKE_LOST,         /* UNAVAILABLE without details */
+    FAKE_TOO_LONG,     /* RESOURCE_EXHAUSTED without details, as gRPC says it of a long message */
     FAKE_OVERLOADED,   /* the whole call: OVERLOADED, with details */
     FAKE_DRAINING,     /* the whole call: DRAINING, with details */
     FAKE_HELD,         /* kept until fake_orders_release */

@@ -23,6 +23,16 @@ static void attempt_judge_after_a_lost_attempt_tells_successes_only(void **state
     assert_int_equal(attempt_judge(&history, ATTEMPT_DONE), ATTEMPT_ANSWER);
 }
 
+/* What cannot arrive must not be sent for ever: a write's end is unknown, a read's is told. */
+static void attempt_judge_lost_for_good_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct attempt_history history = {.unresolved = false};
+    assert_int_equal(attempt_judge(&history, ATTEMPT_LOST_FOR_GOOD), ATTEMPT_UNKNOWN);
+    assert_true(history.unresolved);
+    assert_int_equal(attempt_judge_read(&history, ATTEMPT_LOST_FOR_GOOD), ATTEMPT_ANSWER);
+}
+
 /* Before that, every refusal is a proof. */
 static void attempt_judge_first_refusals_are_answered(void **state)
 {
@@ -59,6 +69,7 @@ static void attempt_result_without_our_details_is_lost(void **state)
     assert_int_equal(result_of(RPC_FAILED_PRECONDITION, "SOLD_OUT", "example.com"), ATTEMPT_LOST);
     assert_int_equal(result_of(RPC_FAILED_PRECONDITION, "SOLD_OUT", NULL), ATTEMPT_LOST);
     assert_int_equal(result_of(RPC_DEADLINE_EXCEEDED, "OUTCOME_UNKNOWN", "stampede"), ATTEMPT_LOST);
+    assert_int_equal(result_of(RPC_RESOURCE_EXHAUSTED, NULL, NULL), ATTEMPT_LOST_FOR_GOOD);
 }
 
 /* Our own reasons say what they prove, also those that this program does not know yet. */
@@ -80,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attempt_judge_after_a_lost_attempt_tells_successes_only),
+        cmocka_unit_test(attempt_judge_lost_for_good_is_not_sent_again),
         cmocka_unit_test(attempt_judge_first_refusals_are_answered),
         cmocka_unit_test(attempt_judge_read_lost_is_tried_once_more),
         cmocka_unit_test(attempt_result_without_our_details_is_lost),

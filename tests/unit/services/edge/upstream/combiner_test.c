@@ -9,15 +9,16 @@
 
 #include <cmocka.h>
 
-#define MS          CLOCK_NS_PER_MS
-#define REQUEST_MS  10000
-#define ORDERS_MAX  2048
-#define CALLS_MAX   4
-#define PER_CALL    8
-#define WAITING_MAX 64
-#define SALES_MAX   6
-#define PAUSE_MS    75
-#define MARGIN_MS   50
+#define MS             CLOCK_NS_PER_MS
+#define REQUEST_MS     10000
+#define ORDERS_MAX     2048
+#define CALLS_MAX      4
+#define PER_CALL       8
+#define PER_CALL_BYTES 800
+#define WAITING_MAX    64
+#define SALES_MAX      6
+#define PAUSE_MS       75
+#define MARGIN_MS      50
 
 struct told {
     unsigned times;
@@ -75,6 +76,7 @@ static int setup(void **state)
     struct world *world = calloc(1, sizeof(*world));
     const struct combiner_config config = {
         .orders_per_call_max = PER_CALL,
+        .bytes_per_call_max = PER_CALL_BYTES,
         .calls_per_sale_max = 2,
         .calls_max = CALLS_MAX,
         .waiting_max = WAITING_MAX,
@@ -230,6 +232,60 @@ static void combiner_more_orders_than_fit_are_split(void **state)
     assert_int_equal(world->sent_calls, 2);
     assert_int_equal(world->in_flight[0]->count, PER_CALL);
     assert_int_equal(world->in_flight[1]->count, 3);
+}
+
+/* A call that is longer than its receiver takes would be lost with everybody in it. */
+static void combiner_long_orders_are_split_by_their_bytes(void **state)
+{
+    struct world *world = *state;
+    submit_some(world, 0, 5, 1);
+    for (size_t i = 0; i < 5; i++) {
+        world->orders[i].bytes = i == 1 ? PER_CALL_BYTES : PER_CALL_BYTES / 2;
+    }
+    tick(world);
+    assert_int_equal(world->in_flight[0]->count, 1);
+    assert_ptr_equal(world->in_flight[1]->orders[0], &world->orders[1]);
+    assert_int_equal(world->in_flight[1]->count, 1);
+    return_call(world, ATTEMPT_DONE);
+    return_call(world, ATTEMPT_DONE);
+    tick(world);
+    assert_int_equal(world->in_flight[0]->count, 2);
+    assert_int_equal(world->in_flight[1]->count, 1);
+}
+
+/* The same batch would be too long again, and nobody in it would ever be answered. */
+static void combiner_call_that_cannot_arrive_is_halved_down_to_one(void **state)
+{
+    struct world *world = *state;
+    submit_some(world, 0, PER_CALL, 1);
+    tick(world);
+    /* 8, then twice 4, four times 2, eight times 1. */
+    while (world->in_flight_count > 0) {
+        return_call(world, ATTEMPT_LOST_FOR_GOOD);
+        pass(world, PAUSE_MS);
+    }
+    assert_int_equal(world->sent_calls, 2 * PER_CALL - 1);
+    assert_int_equal(world->last_count, 1);
+    for (size_t i = 0; i < PER_CALL; i++) {
+        assert_told(world, i, ATTEMPT_SAY_UNKNOWN);
+    }
+}
+
+/* Halving serves those who fit: they are placed as soon as they travel without the others. */
+static void combiner_halved_call_that_arrives_places_its_orders(void **state)
+{
+    struct world *world = *state;
+    submit_some(world, 0, PER_CALL, 1);
+    tick(world);
+    return_call(world, ATTEMPT_LOST_FOR_GOOD);
+    pass(world, PAUSE_MS);
+    assert_int_equal(world->in_flight_count, 2);
+    assert_int_equal(world->in_flight[0]->count, PER_CALL / 2);
+    return_call(world, ATTEMPT_DONE);
+    return_call(world, ATTEMPT_DONE);
+    for (size_t i = 0; i < PER_CALL; i++) {
+        assert_told(world, i, ATTEMPT_SAY_DONE);
+    }
 }
 
 /* Every queue has a bound, and the refusal says when to come back. */
@@ -644,6 +700,9 @@ int main(void)
         TEST(combiner_stuck_sale_leaves_calls_for_others),
         TEST(combiner_sales_without_a_call_take_turns),
         TEST(combiner_more_orders_than_fit_are_split),
+        TEST(combiner_long_orders_are_split_by_their_bytes),
+        TEST(combiner_call_that_cannot_arrive_is_halved_down_to_one),
+        TEST(combiner_halved_call_that_arrives_places_its_orders),
         TEST(combiner_full_queue_refuses_with_a_time),
         TEST(combiner_too_many_sales_are_refused),
         TEST(combiner_no_connection_refuses_at_once),
