@@ -58,7 +58,7 @@ static void note_deadline(struct unary *unary, struct unary_request *request)
     list_insert_before(list, position, &request->_by_deadline);
 }
 
-/* There is a free call. */
+/* There is a free call: each that pauses leaves one, and unary_submit does not touch those. */
 static void send(struct unary *unary, struct unary_request *request)
 {
     struct list_link *link = list_pop_front(&unary->_free_calls);
@@ -91,7 +91,9 @@ bool unary_submit(struct unary *unary, struct unary_request *request,
         refuse(attempt_why_disconnected, ret_answer);
         return false;
     }
-    if (list_is_empty(&unary->_free_calls)) {
+    /* Each that has paused has a call kept for it, so there are never more than calls_max inside.
+     */
+    if (unary->_free_calls.count <= unary->_pausing.count) {
         refuse(attempt_why_full, ret_answer);
         return false;
     }
@@ -221,10 +223,10 @@ static void resume(struct unary *unary, int64_t now)
         if (request->_resume_at_ns > now) {
             return;
         }
-        if (ready && !list_is_empty(&unary->_free_calls)) {
+        if (ready) {
             list_remove(&unary->_pausing, link);
             send(unary, request);
-        } else if (!ready && !may_be_done(request)) {
+        } else if (!may_be_done(request)) {
             answer_without_result(unary, request, attempt_why_disconnected);
         }
     }

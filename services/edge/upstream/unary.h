@@ -81,8 +81,9 @@ int unary_init(struct unary *unary, size_t calls_max, int64_t retry_pause_ms,
 void unary_fini(struct unary *unary);
 
 /*
- * Sends a request at once. False when it is refused (no connection, no free call): then *ret_answer
- * says why. Calls the port's send, never its answer.
+ * Sends a request at once. False when it is refused (no connection, or calls_max requests and calls
+ * inside, pausing ones included): then *ret_answer says why. Calls the port's send, never its
+ * answer.
  */
 bool unary_submit(struct unary *unary, struct unary_request *request,
                   struct attempt_answer *ret_answer) MUST_CHECK;

@@ -123,6 +123,18 @@ static void unary_lost_write_is_sent_until_late_then_unknown(void **state)
     assert_true(world->told[0].retry_after_ms >= 7000);
 }
 
+/* A message that cannot arrive is not sent again: nobody knows of a write, a read has failed. */
+static void unary_lost_for_good_is_told_at_once(void **state)
+{
+    struct world *world = *state;
+    start(world, 0, false);
+    complete_last(world, ATTEMPT_LOST_FOR_GOOD);
+    assert_int_equal(world->told[0].verdict, ATTEMPT_SAY_UNKNOWN);
+    start(world, 1, true);
+    complete_last(world, ATTEMPT_LOST_FOR_GOOD);
+    assert_int_equal(world->told[1].verdict, ATTEMPT_SAY_REFUSED);
+}
+
 /* Rule A2 for writes: a refusal after a lost attempt says nothing about the lost one. */
 static void unary_refusal_after_a_lost_write_is_unknown(void **state)
 {
@@ -204,6 +216,24 @@ static void unary_no_room_or_no_connection_is_refused(void **state)
     assert_int_equal(refusal.verdict, ATTEMPT_SAY_OVERLOADED);
 }
 
+/* What pauses takes room too: while a replica is away, writes must not pile up without a bound. */
+static void unary_pausing_requests_count_against_the_bound(void **state)
+{
+    struct world *world = *state;
+    struct attempt_answer refusal;
+    for (size_t i = 0; i < CALLS_MAX; i++) {
+        start(world, i, false);
+        complete_last(world, ATTEMPT_LOST);
+    }
+    assert_int_equal(unary_calls_in_flight(&world->unary), 0);
+    assert_false(submit(world, CALLS_MAX, false, &refusal));
+    assert_int_equal(refusal.verdict, ATTEMPT_SAY_OVERLOADED);
+    pass(world, PAUSE_MS);
+    assert_int_equal(unary_calls_in_flight(&world->unary), CALLS_MAX);
+    complete_last(world, ATTEMPT_DONE);
+    assert_true(submit(world, CALLS_MAX, false, &refusal));
+}
+
 /* A client that leaves must not leave a pointer behind. */
 static void unary_forgotten_requests_are_dropped(void **state)
 {
@@ -241,12 +271,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(unary_success_is_told_at_once),
         TEST(unary_lost_write_is_sent_until_late_then_unknown),
+        TEST(unary_lost_for_good_is_told_at_once),
         TEST(unary_refusal_after_a_lost_write_is_unknown),
         TEST(unary_lost_read_is_tried_once_more),
         TEST(unary_lost_read_without_connection_is_refused),
         TEST(unary_lost_write_waits_for_the_connection),
         TEST(unary_deadline_in_flight_depends_on_the_effect),
         TEST(unary_no_room_or_no_connection_is_refused),
+        TEST(unary_pausing_requests_count_against_the_bound),
         TEST(unary_forgotten_requests_are_dropped),
         TEST(unary_stop_depends_on_the_effect),
     };
