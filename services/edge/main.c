@@ -13,9 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a shell reports for a program that a signal ended. */
-#define EXIT_OF_SIGNAL(number) (128 + (number))
-
 static void log_settings(const struct config *config)
 {
     size_t count;
@@ -65,7 +62,8 @@ static int run(const struct settings *settings)
         number = sigwaitinfo(&signals, NULL);
     } while (number < 0);
     if (!service_drain(service, wait_for_signal, &signals)) {
-        _exit(EXIT_OF_SIGNAL(number));
+        /* Nothing is taken down: whoever asks twice does not want to wait for it. */
+        _exit(EXIT_FAILURE);
     }
     service_destroy(service);
     return EXIT_SUCCESS;

@@ -180,21 +180,20 @@ static void do_command(struct loop *loop, enum loop_command command)
     case LOOP_DRAIN:
         begin_drain(loop);
         return;
-    case LOOP_CUT:
-        exchange_cut_all(loop);
-        return;
-    case LOOP_STOP:
-        for_each_connection(loop, close_both_sides);
+    case LOOP_CUT:  /* close_connections cuts, in this round and in those that follow */
+    case LOOP_STOP: /* close_loop does it */
         return;
     }
 }
 
-/* Closes what need not stay open in this phase. */
+/* Closes what need not stay open in this phase. What lay unread in a socket when its reading side
+ * was closed is read in a later round, so requests are cut in each. */
 static void close_connections(struct loop *loop)
 {
     int64_t idle_end_ns = loop->_draining_since_ns + EDGE_DRAIN_IDLE_GRACE_MS * CLOCK_NS_PER_MS;
     if (loop->_phase == LOOP_CUT) {
         for_each_connection(loop, close_reading_side);
+        exchange_cut_all(loop);
     } else if (loop->_phase == LOOP_DRAIN && clock_monotonic_ns() >= idle_end_ns) {
         for_each_connection(loop, close_if_idle);
     }
@@ -356,14 +355,25 @@ static void release_thread_memory(void)
     }
 }
 
-/* What LOOP_STOP shut down is noticed, and closed, in the next rounds. A request may still come up
- * in them; it is answered too, so that nothing is left inside upstream when the thread ends. */
-static void close_shut_down(struct loop *loop)
+/* Reads what has arrived and answers it, whatever it is, so that nothing is left inside upstream
+ * when the thread ends. */
+static void run_last_rounds(struct loop *loop)
 {
     for (int i = 0; i < CLOSING_ROUNDS; i++) {
         (void)h2o_evloop_run(loop->context.loop, 0);
         exchange_cut_all(loop);
     }
+}
+
+/* First no more is read, then what was read is answered; only then are the writing sides closed,
+ * which libh2o notices, and closes the connections for, in the rounds after. */
+static void close_all_connections(struct loop *loop)
+{
+    for_each_connection(loop, close_reading_side);
+    exchange_cut_all(loop);
+    run_last_rounds(loop);
+    for_each_connection(loop, close_both_sides);
+    run_last_rounds(loop);
     publish(loop);
 }
 
@@ -373,7 +383,7 @@ static void close_loop(struct loop *loop)
     if (loop->_listener != NULL) {
         h2o_socket_close(loop->_listener);
     }
-    close_shut_down(loop);
+    close_all_connections(loop);
     if (loop_connections(loop) > 0) {
         return;
     }

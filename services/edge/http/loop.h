@@ -7,9 +7,9 @@
  *     SERVE ──▶ DRAIN ──▶ CUT ──▶ STOP
  *
  * DRAIN: answers say Connection: close, what the listener's queue holds is accepted, then the
- * listener is closed; idle connections are closed after a grace. CUT: whatever is unanswered is
- * answered now. STOP: the thread ends; with connections still open their memory is left to the end
- * of the process.
+ * listener is closed; idle connections are closed after a grace. CUT: no more is read, and whatever
+ * is unanswered is answered. STOP: connections are closed and the thread ends; with connections
+ * still open their memory is left to the end of the process.
  *
  * libh2o keeps its free lists by thread and reaches them from sockets and contexts, so everything
  * of libh2o in a loop is made, used and disposed of on the loop's own thread.

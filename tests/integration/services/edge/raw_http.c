@@ -32,6 +32,11 @@ void raw_http_send(int fd, const char *bytes)
     assert_int_equal(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
 }
 
+void raw_http_send_unless_closed(int fd, const char *bytes)
+{
+    (void)!send(fd, bytes, strlen(bytes), MSG_NOSIGNAL);
+}
+
 static bool is_complete(const char *text, size_t length)
 {
     const char *body = strstr(text, "\r\n\r\n");

@@ -9,6 +9,9 @@ int raw_http_connect(int port);
 
 void raw_http_send(int fd, const char *bytes);
 
+/* The same on a connection that the other side may have closed already. */
+void raw_http_send_unless_closed(int fd, const char *bytes);
+
 /*
  * Reads one answer with a Content-Length, or up to the end of the connection, into ret_text,
  * terminated. The length read; 0: the connection was closed without an answer.
