@@ -64,9 +64,13 @@
 /* A body this much longer than allowed is still read, so that its sender surely gets the 413
  * rather than a reset; one that is longer yet is refused from its head. */
 #define EDGE_BODY_SLACK_BYTES (48 * 1024)
-/* What one request may take from its pool for its message. */
-#define EDGE_MESSAGE_BYTES_MAX    (16 * EDGE_BODY_BYTES_MAX)
-#define EDGE_REPLY_JSON_BYTES_MAX (8 * 1024 * 1024)
+/* What one request may take from its pool for its message: so much for each byte that its body may
+ * have, and so much for path, query and headers. */
+#define EDGE_MESSAGE_BYTES_PER_BODY_BYTE 16
+#define EDGE_MESSAGE_BYTES_BASE          (64 * 1024)
+/* A reply as JSON, and what its growing buffer and its headers may take in all. */
+#define EDGE_REPLY_JSON_BYTES_MAX   (8 * 1024 * 1024)
+#define EDGE_REPLY_MEMORY_BYTES_MAX (2 * EDGE_REPLY_JSON_BYTES_MAX + 64 * 1024)
 /* A reply of the orders service as it travels, and unpacked. */
 #define EDGE_REPLY_BYTES_MAX       (4 * 1024 * 1024)
 #define EDGE_REPLY_ARENA_BYTES_MAX (32 * 1024 * 1024)

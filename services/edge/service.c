@@ -62,6 +62,11 @@ static int64_t waiting_in_use(void *data)
     return (int64_t)server_waiting(((struct service *)data)->server);
 }
 
+static int64_t sales_in_use(void *data)
+{
+    return (int64_t)server_sales(((struct service *)data)->server);
+}
+
 static int64_t batch_calls_in_use(void *data)
 {
     return (int64_t)server_batch_calls(((struct service *)data)->server);
@@ -90,6 +95,8 @@ static void add_limits(struct service *service)
          "EDGE_REQUEST_TIMEOUT_MS", service->settings->request_timeout_ms, NULL, NULL, false},
         {"waiting_orders", "Orders that wait for a call or for their next attempt.", "orders",
          "EDGE_LOOPS", loops * EDGE_WAITING_ORDERS_PER_LOOP_MAX, waiting_in_use, service, false},
+        {"waiting_sales", "Sales that have orders waiting or in flight.", "sales", "EDGE_LOOPS",
+         loops * EDGE_SALES_PER_LOOP_MAX, sales_in_use, service, false},
         {"batch_calls", "BatchPlaceOrders calls in flight.", "calls", "EDGE_LOOPS",
          loops * EDGE_BATCH_CALLS_PER_LOOP_MAX, batch_calls_in_use, service, false},
         {"batch_calls_per_sale", "BatchPlaceOrders calls of one sale in flight.", "calls",

@@ -290,6 +290,7 @@ static void answer_unshowable(struct exchange *exchange, int error)
 static void answer_message(struct exchange *exchange, const ProtobufCMessage *message)
 {
     struct reply reply;
+    exchange->memory.bytes_left = EDGE_REPLY_MEMORY_BYTES_MAX;
     int error = reply_write(exchange->loop->config->schema, exchange->route, message,
                             EDGE_REPLY_JSON_BYTES_MAX, &exchange->allocator, &reply);
     if (error != 0) {
@@ -492,8 +493,11 @@ static struct exchange *create_exchange(h2o_req_t *req)
     exchange->route = NULL;
     exchange->is_head = h2o_memis(req->input.method.base, req->input.method.len, "HEAD", 4);
     exchange->if_none_match = (struct slice){NULL, 0};
-    exchange->memory =
-        (struct bounded_pool){.pool = &req->pool, .bytes_left = EDGE_MESSAGE_BYTES_MAX};
+    exchange->memory = (struct bounded_pool){
+        .pool = &req->pool,
+        .bytes_left = EDGE_MESSAGE_BYTES_BASE +
+                      EDGE_MESSAGE_BYTES_PER_BODY_BYTE * exchange->loop->config->body_bytes_max,
+    };
     exchange->allocator = (ProtobufCAllocator){allocate, leave_allocated, &exchange->memory};
     list_push_back(&exchange->loop->exchanges, &exchange->link);
     return exchange;

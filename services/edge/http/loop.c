@@ -218,6 +218,8 @@ static void publish(struct loop *loop)
     atomic_store_explicit(&loop->_shared.requests, loop->exchanges.count, memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.waiting, upstream_waiting(loop->upstream),
                           memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.sales, upstream_sales(loop->upstream),
+                          memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.batch_calls, upstream_batch_calls(loop->upstream),
                           memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.unary_calls, upstream_unary_calls(loop->upstream),
@@ -468,6 +470,11 @@ size_t loop_requests(const struct loop *loop)
 size_t loop_waiting(const struct loop *loop)
 {
     return atomic_load_explicit(&loop->_shared.waiting, memory_order_relaxed);
+}
+
+size_t loop_sales(const struct loop *loop)
+{
+    return atomic_load_explicit(&loop->_shared.sales, memory_order_relaxed);
 }
 
 size_t loop_batch_calls(const struct loop *loop)

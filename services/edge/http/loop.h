@@ -84,7 +84,7 @@ struct loop {
         bool is_awakable;          /* the thread has its queue */
         atomic_int command;
         atomic_int obeyed;
-        atomic_size_t connections, requests, waiting, batch_calls, unary_calls;
+        atomic_size_t connections, requests, waiting, sales, batch_calls, unary_calls;
         atomic_uint_fast64_t answered, refused_draining, cancelled;
     } _shared;
 };
@@ -115,6 +115,7 @@ void loop_join(struct loop *loop);
 size_t loop_connections(const struct loop *loop);
 size_t loop_requests(const struct loop *loop);
 size_t loop_waiting(const struct loop *loop);
+size_t loop_sales(const struct loop *loop);
 size_t loop_batch_calls(const struct loop *loop);
 size_t loop_unary_calls(const struct loop *loop);
 struct loop_counts loop_counts(const struct loop *loop);

@@ -200,6 +200,11 @@ size_t server_waiting(const struct server *server)
     return sum(server, loop_waiting);
 }
 
+size_t server_sales(const struct server *server)
+{
+    return sum(server, loop_sales);
+}
+
 size_t server_batch_calls(const struct server *server)
 {
     return sum(server, loop_batch_calls);

@@ -52,6 +52,7 @@ bool server_has_obeyed(const struct server *server, enum loop_command command);
 size_t server_connections(const struct server *server);
 size_t server_requests(const struct server *server);
 size_t server_waiting(const struct server *server);
+size_t server_sales(const struct server *server);
 size_t server_batch_calls(const struct server *server);
 size_t server_unary_calls(const struct server *server);
 struct loop_counts server_counts(const struct server *server);

@@ -12,6 +12,8 @@
 
 const char attempt_why_disconnected[] = "The orders service cannot be reached; nothing was sent.";
 const char attempt_why_full[] = "Too many requests are waiting; nothing was sent.";
+const char attempt_why_sales_full[] =
+    "Orders of too many different sales are waiting; nothing was sent.";
 const char attempt_why_late[] = "The orders service did not answer in time.";
 const char attempt_why_draining[] = "This edge is stopping; nothing was done.";
 const char attempt_why_unknown[] =

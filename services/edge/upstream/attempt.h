@@ -73,6 +73,7 @@ struct attempt_answer {
 
 extern const char attempt_why_disconnected[];
 extern const char attempt_why_full[];
+extern const char attempt_why_sales_full[];
 extern const char attempt_why_late[];
 extern const char attempt_why_draining[];
 extern const char attempt_why_unknown[];

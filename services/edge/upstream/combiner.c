@@ -176,12 +176,13 @@ bool combiner_submit(struct combiner *combiner, struct combiner_order *order,
         refuse(combiner, attempt_why_disconnected, ret_answer);
         return false;
     }
-    struct combiner_queue *queue = NULL;
-    if (combiner_waiting(combiner) < combiner->_config.waiting_max) {
-        queue = queue_for(combiner, &order->sale_id);
-    }
-    if (queue == NULL) {
+    if (combiner_waiting(combiner) >= combiner->_config.waiting_max) {
         refuse(combiner, attempt_why_full, ret_answer);
+        return false;
+    }
+    struct combiner_queue *queue = queue_for(combiner, &order->sale_id);
+    if (queue == NULL) {
+        refuse(combiner, attempt_why_sales_full, ret_answer);
         return false;
     }
     order->_history = (struct attempt_history){.unresolved = false};
@@ -473,6 +474,11 @@ int64_t combiner_next_due_ns(const struct combiner *combiner)
 size_t combiner_waiting(const struct combiner *combiner)
 {
     return combiner->_waiting + combiner->_pausing.count;
+}
+
+size_t combiner_sales(const struct combiner *combiner)
+{
+    return combiner->_config.sales_max - combiner->_free_queues.count;
 }
 
 size_t combiner_calls_in_flight(const struct combiner *combiner)

@@ -161,8 +161,9 @@ void combiner_tick(struct combiner *combiner);
 /* When the next tick is due by itself, monotonic; CLOCK_DEADLINE_NEVER when there is nothing. */
 int64_t combiner_next_due_ns(const struct combiner *combiner);
 
-/* Orders waiting or pausing; calls in flight. */
+/* Orders waiting or pausing; sales with orders inside or calls in flight; calls in flight. */
 size_t combiner_waiting(const struct combiner *combiner);
+size_t combiner_sales(const struct combiner *combiner);
 size_t combiner_calls_in_flight(const struct combiner *combiner);
 
 #endif

@@ -493,6 +493,11 @@ size_t upstream_waiting(const struct upstream *upstream)
     return combiner_waiting(&upstream->combiner);
 }
 
+size_t upstream_sales(const struct upstream *upstream)
+{
+    return combiner_sales(&upstream->combiner);
+}
+
 size_t upstream_batch_calls(const struct upstream *upstream)
 {
     return combiner_calls_in_flight(&upstream->combiner);

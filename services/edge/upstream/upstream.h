@@ -103,6 +103,7 @@ int64_t upstream_next_due_ns(const struct upstream *upstream);
 
 /* For gauges. */
 size_t upstream_waiting(const struct upstream *upstream);
+size_t upstream_sales(const struct upstream *upstream);
 size_t upstream_batch_calls(const struct upstream *upstream);
 size_t upstream_unary_calls(const struct upstream *upstream);
 

@@ -284,6 +284,7 @@ static void answers_ops_shows_limits_and_refusals(void **state)
     edge_process_assert(&scene->answer, 200, NULL);
     assert_non_null(strstr(scene->answer.body, "\"setting\":\"EDGE_CONNECTIONS_MAX\""));
     assert_non_null(strstr(scene->answer.body, "\"name\":\"waiting_orders\""));
+    assert_non_null(strstr(scene->answer.body, "\"name\":\"waiting_sales\""));
     edge_process_call(&ops, "GET", "/metrics", NULL, NULL, &scene->answer);
     edge_process_assert(&scene->answer, 200, NULL);
     static const char *const parts[] = {

@@ -311,8 +311,10 @@ static void combiner_too_many_sales_are_refused(void **state)
     for (unsigned sale = 0; sale < SALES_MAX; sale++) {
         submit_some(world, sale, 1, sale + 1);
     }
+    assert_int_equal(combiner_sales(&world->combiner), SALES_MAX);
     assert_false(submit(world, SALES_MAX, 99, &refusal));
     assert_int_equal(refusal.verdict, ATTEMPT_SAY_OVERLOADED);
+    assert_ptr_equal(refusal.why, attempt_why_sales_full);
     /* A sale that is known still gets in. */
     assert_true(submit(world, SALES_MAX, 1, &refusal));
     tick(world);
