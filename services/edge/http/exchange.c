@@ -333,7 +333,7 @@ static void tell(struct exchange *exchange, const struct upstream_answer *answer
         answer_message(exchange, answer->message);
         return;
     case ATTEMPT_SAY_REFUSED:
-        problem = problem_of_status(answer->status);
+        problem = problem_of_status(answer->status, answer->reason);
         answer_problem(exchange, &problem, NULL);
         return;
     case ATTEMPT_SAY_UNKNOWN:

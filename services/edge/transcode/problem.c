@@ -7,7 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 #define BODY_BYTES_FIRST 640
 
@@ -62,11 +62,20 @@ static const char *detail_of_code(enum rpc_code code)
     }
 }
 
-struct problem problem_of_status(const struct rpc_status *status)
+static bool is_of_our_domain(const struct rpc_status *status)
 {
-    bool is_ours = status->reason != NULL && status->domain != NULL &&
-                   strcmp(status->domain, CONTRACT_ERROR_DOMAIN) == 0;
-    const struct contract_reason *reason = is_ours ? contract_reason_by_name(status->reason) : NULL;
+    return status->reason != NULL && status->domain != NULL &&
+           strcmp(status->domain, CONTRACT_ERROR_DOMAIN) == 0;
+}
+
+struct problem problem_of_status(const struct rpc_status *status,
+                                 const struct contract_reason *known)
+{
+    bool is_ours = known != NULL || is_of_our_domain(status);
+    const struct contract_reason *reason = known;
+    if (is_ours && reason == NULL) {
+        reason = contract_reason_by_name(status->reason);
+    }
     struct problem problem;
     if (reason != NULL) {
         problem = (struct problem){.reason = reason, .status = reason->http_status};
@@ -166,18 +175,25 @@ static void append_violations(struct protojson_output *output, const struct prob
     append_text(output, "]");
 }
 
+/* An HTTP status has three digits. */
+static void append_status(struct protojson_output *output, int status)
+{
+    CHECK(status >= 100 && status <= 999);
+    char digits[3] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                      (char)('0' + status % 10)};
+    protojson_append(output, digits, sizeof(digits));
+}
+
 static void append_all(struct protojson_output *output, const struct problem *problem,
                        const struct contract_method *method, struct slice instance,
                        const char *request_id)
 {
-    char status[16];
-    (void)snprintf(status, sizeof(status), "%d", problem->status);
     append_text(output, "{\"type\":\"/problems/");
     append_text(output, problem->reason->name);
     append_text(output, "\"");
     append_member(output, ",\"title\":", slice_of(problem->reason->title));
     append_text(output, ",\"status\":");
-    append_text(output, status);
+    append_status(output, problem->status);
     if (problem->detail != NULL && problem->detail[0] != '\0') {
         append_member(output, ",\"detail\":", slice_of(problem->detail));
     }

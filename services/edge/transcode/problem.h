@@ -40,8 +40,10 @@ struct problem problem_of_refusal(const struct refusal *refusal, struct rpc_viol
 /*
  * A status that is not OK. One without an ErrorInfo of ours becomes the nearest reason of ours; a
  * reason that this program does not know keeps its code's HTTP status and is INTERNAL by name.
+ * known is the reason of the ErrorInfo if the caller has looked it up already, else NULL.
  */
-struct problem problem_of_status(const struct rpc_status *status);
+struct problem problem_of_status(const struct rpc_status *status,
+                                 const struct contract_reason *known);
 
 /*
  * The value of Retry-After in whole seconds: rounded up, at least 1 for statuses that ask for a

@@ -53,16 +53,9 @@ enum attempt_step attempt_judge_read(struct attempt_history *history, enum attem
     return history->retries <= READ_RETRIES_MAX ? ATTEMPT_RETRY : ATTEMPT_ANSWER;
 }
 
-enum attempt_result attempt_result_of(const struct rpc_status *status)
+/* What a reason of ours proves; NULL: one that this program does not know. */
+static enum attempt_result result_of_reason(const struct contract_reason *reason)
 {
-    if (status->code == RPC_OK) {
-        return ATTEMPT_DONE;
-    }
-    if (status->reason == NULL || status->domain == NULL ||
-        strcmp(status->domain, CONTRACT_ERROR_DOMAIN) != 0) {
-        return status->code == RPC_RESOURCE_EXHAUSTED ? ATTEMPT_LOST_FOR_GOOD : ATTEMPT_LOST;
-    }
-    const struct contract_reason *reason = contract_reason_by_name(status->reason);
     switch (reason == NULL ? STAMPEDE__API__V1__REASON__REASON_UNSPECIFIED : reason->number) {
     case STAMPEDE__API__V1__REASON__OUTCOME_UNKNOWN:
         return ATTEMPT_LOST;
@@ -74,4 +67,24 @@ enum attempt_result attempt_result_of(const struct rpc_status *status)
     default:
         return ATTEMPT_REFUSED;
     }
+}
+
+enum attempt_result attempt_result_of(const struct rpc_status *status,
+                                      const struct contract_reason **ret_reason)
+{
+    if (ret_reason != NULL) {
+        *ret_reason = NULL;
+    }
+    if (status->code == RPC_OK) {
+        return ATTEMPT_DONE;
+    }
+    if (status->reason == NULL || status->domain == NULL ||
+        strcmp(status->domain, CONTRACT_ERROR_DOMAIN) != 0) {
+        return status->code == RPC_RESOURCE_EXHAUSTED ? ATTEMPT_LOST_FOR_GOOD : ATTEMPT_LOST;
+    }
+    const struct contract_reason *reason = contract_reason_by_name(status->reason);
+    if (ret_reason != NULL) {
+        *ret_reason = reason;
+    }
+    return result_of_reason(reason);
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct contract_reason;
 struct rpc_status;
 
 /* How one attempt ended. */
@@ -50,9 +51,12 @@ enum attempt_step attempt_judge_read(struct attempt_history *history,
 /*
  * What a status proves. Only an ErrorInfo of our own domain proves anything, and OUTCOME_UNKNOWN
  * proves nothing. RESOURCE_EXHAUSTED without one is how gRPC itself ends a call whose request or
- * reply is too long for one of the two sides, which is so each time.
+ * reply is too long for one of the two sides, which is so each time. ret_reason, if not NULL, is
+ * the reason that was read: NULL when there is none of ours, or one that this program does not
+ * know.
  */
-enum attempt_result attempt_result_of(const struct rpc_status *status);
+enum attempt_result attempt_result_of(const struct rpc_status *status,
+                                      const struct contract_reason **ret_reason);
 
 /* --- What the caller is told ---------------------------------------------------------------- */
 

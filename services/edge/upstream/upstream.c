@@ -12,6 +12,7 @@
 #include "stampede/orders/v1/orders.pb-c.h"
 
 #include <errno.h>
+#include <google/rpc/status.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,12 @@ struct slot {
     struct mailbox_letter letter;
 };
 
+/* A refusal as it is handed through combiner and unary: the detail of a result. */
+struct upstream_refusal {
+    struct rpc_status status;
+    const struct contract_reason *reason;
+};
+
 struct upstream {
     struct upstream_config config;
     struct combiner combiner;
@@ -48,7 +55,7 @@ struct upstream {
     Stampede__Orders__V1__BatchPlaceOrdersItem items[EDGE_ORDERS_PER_CALL_MAX];
     Stampede__Orders__V1__BatchPlaceOrdersItem *item_list[EDGE_ORDERS_PER_CALL_MAX];
     struct combiner_result results[EDGE_ORDERS_PER_CALL_MAX];
-    struct rpc_status statuses[EDGE_ORDERS_PER_CALL_MAX]; /* of the results that are errors */
+    struct upstream_refusal refusals[EDGE_ORDERS_PER_CALL_MAX]; /* of the results that are errors */
 };
 
 /* --- Sending -------------------------------------------------------------------------------- */
@@ -202,7 +209,9 @@ static void translate(const struct attempt_answer *from, struct upstream_answer 
     *ret = (struct upstream_answer){
         .verdict = from->verdict, .why = from->why, .retry_after_ms = from->retry_after_ms};
     if (from->verdict == ATTEMPT_SAY_REFUSED) {
-        ret->status = from->detail;
+        const struct upstream_refusal *refusal = from->detail;
+        ret->status = &refusal->status;
+        ret->reason = refusal->reason;
     }
 }
 
@@ -252,8 +261,45 @@ static void log_misfit(size_t wanted, size_t got)
                       LOG_UINT("results", got));
 }
 
+/* Whether two errors say the same in the same bytes, but for the sentence for people. */
+static bool is_same_error(const Google__Rpc__Status *a, const Google__Rpc__Status *b)
+{
+    bool is_same = a->code == b->code && a->n_details == b->n_details;
+    for (size_t i = 0; i < a->n_details && is_same; i++) {
+        const Google__Protobuf__Any *left = a->details[i];
+        const Google__Protobuf__Any *right = b->details[i];
+        is_same = left->value.len == right->value.len &&
+                  (left->value.len == 0 ||
+                   memcmp(left->value.data, right->value.data, left->value.len) == 0) &&
+                  strcmp(left->type_url, right->type_url) == 0;
+    }
+    return is_same;
+}
+
+/* Reads an item's error. The items of a verdict come one after the other with the same details, so
+ * what the item before said is taken over where it is the same. */
+static void read_error(struct upstream *upstream, size_t index, const Google__Rpc__Status *error,
+                       const Stampede__Orders__V1__BatchPlaceOrdersResult *before)
+{
+    struct upstream_refusal *refusal = &upstream->refusals[index];
+    if (before != NULL &&
+        before->outcome_case == STAMPEDE__ORDERS__V1__BATCH_PLACE_ORDERS_RESULT__OUTCOME_ERROR &&
+        before->error != NULL && is_same_error(before->error, error)) {
+        *refusal = upstream->refusals[index - 1];
+        refusal->status.message = error->message;
+        upstream->results[index] =
+            (struct combiner_result){upstream->results[index - 1].result, refusal};
+        return;
+    }
+    refusal->status = rpc_status_from_message(error, &upstream->arena);
+    enum attempt_result result = attempt_result_of(&refusal->status, &refusal->reason);
+    upstream->results[index] = (struct combiner_result){result, refusal};
+}
+
+/* before is the item before, or NULL. */
 static void read_item(struct upstream *upstream, size_t index,
-                      const Stampede__Orders__V1__BatchPlaceOrdersResult *item)
+                      const Stampede__Orders__V1__BatchPlaceOrdersResult *item,
+                      const Stampede__Orders__V1__BatchPlaceOrdersResult *before)
 {
     struct combiner_result *result = &upstream->results[index];
     *result = (struct combiner_result){.result = ATTEMPT_LOST};
@@ -271,9 +317,7 @@ static void read_item(struct upstream *upstream, size_t index,
     if (item->error == NULL || item->error->code == RPC_OK) {
         return;
     }
-    struct rpc_status *status = &upstream->statuses[index];
-    *status = rpc_status_from_message(item->error, &upstream->arena);
-    *result = (struct combiner_result){attempt_result_of(status), status};
+    read_error(upstream, index, item->error, before);
 }
 
 /* The results of a call that ended with OK; NULL when they do not fit it. */
@@ -287,7 +331,7 @@ static const struct combiner_result *read_results(
     }
     arena_reset(&upstream->arena);
     for (size_t i = 0; i < call->count; i++) {
-        read_item(upstream, i, reply->results[i]);
+        read_item(upstream, i, reply->results[i], i == 0 ? NULL : reply->results[i - 1]);
     }
     return upstream->results;
 }
@@ -296,7 +340,8 @@ static void complete_batch(struct upstream *upstream, struct combiner_call *call
                            const struct rpc_reply *reply)
 {
     const struct combiner_result *results = NULL;
-    enum attempt_result of_all = attempt_result_of(&reply->status);
+    struct upstream_refusal refusal = {.status = reply->status};
+    enum attempt_result of_all = attempt_result_of(&refusal.status, &refusal.reason);
     if (of_all == ATTEMPT_DONE) {
         results = read_results(upstream, call, (const void *)reply->message);
     } else if (of_all == ATTEMPT_LOST) {
@@ -306,7 +351,7 @@ static void complete_batch(struct upstream *upstream, struct combiner_call *call
             log_lost(BATCH_METHOD, &reply->status);
         }
         for (size_t i = 0; i < call->count; i++) {
-            upstream->results[i] = (struct combiner_result){of_all, &reply->status};
+            upstream->results[i] = (struct combiner_result){of_all, &refusal};
         }
         results = upstream->results;
     }
@@ -316,7 +361,8 @@ static void complete_batch(struct upstream *upstream, struct combiner_call *call
 static void complete_unary(struct upstream *upstream, struct unary_call *call,
                            const struct rpc_reply *reply)
 {
-    enum attempt_result result = attempt_result_of(&reply->status);
+    struct upstream_refusal refusal = {.status = reply->status};
+    enum attempt_result result = attempt_result_of(&refusal.status, &refusal.reason);
     /* A server without the method has surely done nothing. */
     if (result == ATTEMPT_LOST && reply->status.code == RPC_UNIMPLEMENTED) {
         result = ATTEMPT_REFUSED;
@@ -325,7 +371,7 @@ static void complete_unary(struct upstream *upstream, struct unary_call *call,
         log_lost(call_of(call->request)->method->full_name, &reply->status);
     }
     unary_complete(&upstream->unary, call, result,
-                   result == ATTEMPT_DONE ? (const void *)reply->message : &reply->status);
+                   result == ATTEMPT_DONE ? (const void *)reply->message : (const void *)&refusal);
 }
 
 static void take_replies(struct upstream *upstream)

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct contract_method;
+struct contract_reason;
 struct metrics_histogram;
 struct rpc_channel;
 struct rpc_status;
@@ -56,9 +57,10 @@ struct upstream_call {
  * returns. */
 struct upstream_answer {
     enum attempt_verdict verdict;
-    const ProtobufCMessage *message; /* DONE: of the method's output type */
-    const struct rpc_status *status; /* REFUSED */
-    const char *why;                 /* the others */
+    const ProtobufCMessage *message;      /* DONE: of the method's output type */
+    const struct rpc_status *status;      /* REFUSED */
+    const struct contract_reason *reason; /* of that status; NULL: none, or an unknown one */
+    const char *why;                      /* the others */
     int64_t retry_after_ms;
 };
 

@@ -245,6 +245,36 @@ static void attempts_crowd_is_combined(void **state)
     assert_true(seen.items_max > 4);
 }
 
+/* The items of a sold-out verdict carry the same error; each customer gets all of it. */
+static void attempts_crowd_is_refused_in_full(void **state)
+{
+    static const enum fake_step steps[] = {FAKE_HELD, FAKE_HELD, FAKE_HELD, FAKE_HELD,
+                                           FAKE_SOLD_OUT};
+    struct scene *scene = *state;
+    static struct edge_placing placings[CROWD];
+    unsigned refused = 0;
+    char detail[64];
+    fake_orders_script(&scene->fake, steps, COUNT_OF(steps));
+    for (size_t i = 0; i < CROWD; i++) {
+        edge_process_begin_place(&placings[i], &scene->edge, "k");
+    }
+    fake_orders_wait_held(&scene->fake, 1);
+    const struct timespec pause = {.tv_sec = 1};
+    (void)nanosleep(&pause, NULL);
+    (void)fake_orders_release(&scene->fake);
+    for (size_t i = 0; i < CROWD; i++) {
+        struct http_answer *answer = edge_process_end_place(&placings[i]);
+        if (answer->status != 201) {
+            edge_process_assert(answer, 409, "SOLD_OUT");
+            http_client_json(answer, "detail", detail, sizeof(detail));
+            assert_string_equal(detail, "as the script says");
+            refused++;
+        }
+        free(answer);
+    }
+    assert_true(refused > 4);
+}
+
 /* A message that gRPC refuses for its length would be refused again: nobody may wait for it. */
 static void attempts_message_too_long_is_not_sent_for_ever(void **state)
 {
@@ -349,6 +379,7 @@ int main(void)
         cmocka_unit_test(attempts_late_service_is_unknown_and_its_call_goes_on),
         cmocka_unit_test(attempts_client_that_left_is_forgotten),
         cmocka_unit_test(attempts_crowd_is_combined),
+        cmocka_unit_test(attempts_crowd_is_refused_in_full),
         cmocka_unit_test(attempts_message_too_long_is_not_sent_for_ever),
         cmocka_unit_test(attempts_long_customer_is_refused_here),
         cmocka_unit_test(attempts_message_longer_than_the_service_takes_is_refused_here),

@@ -71,7 +71,7 @@ static void problem_write_violations_are_spelled_as_clients_do(void **state)
                                       .domain = "stampede",
                                       .violations = violations,
                                       .violation_count = COUNT_OF(violations)};
-    struct problem problem = problem_of_status(&status);
+    struct problem problem = problem_of_status(&status, NULL);
     (void)state;
     assert_written(&problem, "/stampede.sales.v1.SaleService/CreateSale",
                    "{\"type\":\"/problems/INVALID_FIELD\",\"title\":\"Invalid field\","
@@ -85,7 +85,7 @@ static struct problem of_status(enum rpc_code code, const char *reason, const ch
 {
     const struct rpc_status status = {
         .code = code, .message = "127.0.0.1 said no", .reason = reason, .domain = domain};
-    return problem_of_status(&status);
+    return problem_of_status(&status, NULL);
 }
 
 /* What is not ours gets the nearest reason, and none of its text: that names inner addresses. */

@@ -56,7 +56,7 @@ static void attempt_judge_read_lost_is_tried_once_more(void **state)
 static enum attempt_result result_of(enum rpc_code code, const char *reason, const char *domain)
 {
     const struct rpc_status status = {.code = code, .reason = reason, .domain = domain};
-    return attempt_result_of(&status);
+    return attempt_result_of(&status, NULL);
 }
 
 /* "Socket closed" looks the same whether or not the server got the call: it proves nothing. */
