@@ -8,7 +8,8 @@
 _Static_assert(QUERIES_TOKEN_CHARS == sizeof(TOKEN_PREFIX) - 1 + UUID_TEXT_CHARS,
                "a token is its prefix and a UUID");
 
-/* A read changes nothing, so nothing about it is ever in doubt. */
+/* A read changes nothing, so nothing about it is ever in doubt, and one whose connection was lost
+ * under way is asked once more: the store opens a new one quickly. */
 static enum verdict verdict_of(enum store_result result, enum verdict not_found)
 {
     switch (result) {
@@ -32,8 +33,11 @@ static enum verdict verdict_of(enum store_result result, enum verdict not_found)
 enum verdict queries_get_sale(const struct store *store, const struct uuid *sale_id,
                               int64_t deadline_ns, struct arena *arena, struct store_sale *ret)
 {
-    return verdict_of(store->get_sale(store->data, sale_id, deadline_ns, arena, ret),
-                      VERDICT_SALE_NOT_FOUND);
+    enum store_result result = store->get_sale(store->data, sale_id, deadline_ns, arena, ret);
+    if (result == STORE_UNAVAILABLE) {
+        result = store->get_sale(store->data, sale_id, deadline_ns, arena, ret);
+    }
+    return verdict_of(result, VERDICT_SALE_NOT_FOUND);
 }
 
 static bool token_parse(const char *token, struct uuid *ret)
@@ -70,8 +74,12 @@ enum verdict queries_list_sales(const struct store *store, int32_t page_size, co
     if (ret_violations->count > 0) {
         return VERDICT_INVALID_FIELD;
     }
-    enum store_result result = store->list_sales(store->data, first_page ? NULL : &before, limit,
-                                                 deadline_ns, arena, &ret->page);
+    const struct uuid *from = first_page ? NULL : &before;
+    enum store_result result =
+        store->list_sales(store->data, from, limit, deadline_ns, arena, &ret->page);
+    if (result == STORE_UNAVAILABLE) {
+        result = store->list_sales(store->data, from, limit, deadline_ns, arena, &ret->page);
+    }
     ret->next_token[0] = '\0';
     if (result == STORE_OK && ret->page.more) {
         CHECK(ret->page.count > 0);
@@ -90,7 +98,11 @@ enum verdict queries_get_order(const struct store *store, const struct uuid *sal
     if (ret_violations->count > 0) {
         return VERDICT_INVALID_FIELD;
     }
-    return verdict_of(
-        store->get_order(store->data, sale_id, order_id, customer_id, deadline_ns, arena, ret),
-        VERDICT_ORDER_NOT_FOUND);
+    enum store_result result =
+        store->get_order(store->data, sale_id, order_id, customer_id, deadline_ns, arena, ret);
+    if (result == STORE_UNAVAILABLE) {
+        result =
+            store->get_order(store->data, sale_id, order_id, customer_id, deadline_ns, arena, ret);
+    }
+    return verdict_of(result, VERDICT_ORDER_NOT_FOUND);
 }
