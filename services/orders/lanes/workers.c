@@ -18,7 +18,7 @@
 
 /* A lost connection that is back within this time was never gone, as far as others can tell: what
  * waits goes on waiting. */
-#define RECONNECT_QUICK_NS (100 * CLOCK_NS_PER_MS)
+#define RECONNECT_QUICK_NS (500 * CLOCK_NS_PER_MS)
 
 enum worker_state {
     WORKER_CONNECTING,
