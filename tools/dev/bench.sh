@@ -190,7 +190,7 @@ _bench_round() {
 }
 
 _bench_ratio() {
-    awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b > 0 ? a / b : 0 }'
+    awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'
 }
 
 _bench_report() {
