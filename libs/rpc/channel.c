@@ -181,6 +181,15 @@ static grpc_channel *create_core(const struct rpc_channel_config *config)
     return core;
 }
 
+/*
+ * For a target that it cannot parse the core makes a channel that fails every call, and whose
+ * connectivity can be watched for ever without an event. A sound one begins idle.
+ */
+static bool is_usable(grpc_channel *core)
+{
+    return grpc_channel_check_connectivity_state(core, 0) == GRPC_CHANNEL_IDLE;
+}
+
 static void init_shared(struct rpc_channel *channel)
 {
     pthread_condattr_t attributes;
@@ -217,12 +226,16 @@ int rpc_channel_create(const struct rpc_channel_config *config, struct rpc_chann
     init_shared(channel);
     rpc_core_start();
     rpc_queue_init(&channel->queue);
-    int error = rpc_queue_start(&channel->queue, 1, "rpc-channel");
+    channel->core = create_core(config);
+    int error = is_usable(channel->core) ? 0 : -EINVAL;
+    if (error == 0) {
+        error = rpc_queue_start(&channel->queue, 1, "rpc-channel");
+    }
     if (error != 0) {
+        grpc_channel_destroy(channel->core);
         take_down(channel);
         return error;
     }
-    channel->core = create_core(config);
     pthread_mutex_lock(&channel->_shared.lock);
     watch_locked(channel);
     pthread_mutex_unlock(&channel->_shared.lock);

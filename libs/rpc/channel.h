@@ -33,7 +33,7 @@ struct rpc_channel_config {
 
 /*
  * Makes a channel and begins to connect, without waiting for it; the config is copied. Errors:
- * -ENOMEM, -EAGAIN no thread could be made.
+ * -ENOMEM, -EAGAIN no thread could be made, -EINVAL the target is not one that gRPC understands.
  */
 int rpc_channel_create(const struct rpc_channel_config *config,
                        struct rpc_channel **ret) MUST_CHECK;

@@ -234,6 +234,12 @@ static int make_channel(struct service *service)
     };
     rpc_core_on_log(on_core_error, NULL);
     int error = rpc_channel_create(&config, &service->channel);
+    if (error == -EINVAL) {
+        log_event(LOG_ERROR, "cannot_start", LOG_STR("what", "EDGE_ORDERS_TARGET"),
+                  LOG_STR("value", config.target),
+                  LOG_STR("message", "must be a gRPC target, e.g. dns:///orders:50051"));
+        return error;
+    }
     return error == 0 ? 0 : fail("channel to the orders service", error);
 }
 

@@ -172,9 +172,23 @@ static void channel_to_a_silent_listener_is_not_ready(void **state)
     close(listener);
 }
 
+/* A target that nobody can parse is an error at once; a channel to nowhere could not be ended. */
+static void channel_target_without_sense_is_refused(void **state)
+{
+    static const char *const targets[] = {"ipv4:1.2.3.4", "ipv4:no:1"};
+    struct rpc_channel *channel;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(targets); i++) {
+        struct rpc_channel_config config = {
+            .target = targets[i], .message_bytes_max = 1024, .reply_arena_bytes_max = 1024};
+        assert_int_equal(rpc_channel_create(&config, &channel), -EINVAL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(channel_target_without_sense_is_refused),
         cmocka_unit_test(channel_without_server_is_not_ready),
         cmocka_unit_test(channel_watcher_hears_the_start_and_each_change),
         cmocka_unit_test(channel_comes_back_within_a_second_of_its_server),
