@@ -2,8 +2,8 @@
  * The port to whatever remembers sales and orders. One store object is one connection and one
  * thread's at a time; every function may block, but never past its deadline (monotonic
  * nanoseconds). Memory of what is returned comes from the arena passed in. What begins work (all
- * but store_placed and abandon) first makes one quick attempt, half a second at most, to open a
- * connection that was lost: the same again after STORE_UNAVAILABLE is a new connection's chance.
+ * but store_placed and abandon) first makes one quick attempt, a quarter of a second at most, to
+ * open a connection that was lost: the same again after STORE_UNAVAILABLE is a new one's chance.
  */
 #ifndef ORDERS_PORTS_STORE_H
 #define ORDERS_PORTS_STORE_H

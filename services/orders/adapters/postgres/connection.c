@@ -12,7 +12,7 @@
 #define CONNECT_NS (2 * CLOCK_NS_PER_SECOND)
 
 /* What work that has a caller waiting spends on a connection that turns out to be gone. */
-#define QUICK_CONNECT_NS (500 * CLOCK_NS_PER_MS)
+#define QUICK_CONNECT_NS (250 * CLOCK_NS_PER_MS)
 
 struct store_postgres *connection_of(void *data)
 {
