@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #define CROWD       40
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 30000
 
 struct scene {
     struct fake_orders fake;

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 30000
 
 static const enum fake_step held[] = {FAKE_HELD, FAKE_PLACED};
 

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS   20000
+#define PATIENCE_MS   30000
 #define LOG_BYTES_MAX (1024 * 1024)
 #define SETTINGS_MAX  16
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 30000
 
 static void sleep_ms(long ms)
 {
