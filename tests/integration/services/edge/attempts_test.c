@@ -139,6 +139,7 @@ static void attempts_service_dies_for_good_is_unknown(void **state)
     struct scene *scene = *state;
     struct edge_placing placing;
     fake_orders_script(&scene->fake, held, COUNT_OF(held));
+    edge_process_wait_ready(&scene->edge, true); /* else it is refused before it is sent */
     edge_process_begin_place(&placing, &scene->edge, "k");
     fake_orders_wait_held(&scene->fake, 1);
     fake_orders_kill(&scene->fake);
