@@ -37,6 +37,14 @@ struct order {
     int64_t expire_us; /* ORDER_NEVER_EXPIRES unless it was held */
 };
 
+/* An order's move from one status to another, as it is stored and told. */
+struct order_change {
+    struct uuid order_id;
+    int64_t number;
+    int32_t quantity;
+    enum order_status from, to;
+};
+
 /* What a customer sends to buy. */
 struct order_request {
     const char *customer_id;

@@ -36,7 +36,11 @@ struct placement_holding {
 /* What was read, in this order, after the sale's row was locked. */
 struct placement_facts {
     struct sale sale;
-    int64_t now_us;               /* the database's clock, read after the lock */
+    int64_t now_us; /* the database's clock, read after the lock */
+    /* Holds of the sale that had run out and are EXPIRED now, in this transaction; their units are
+     * the decision's to give back. What is read below has seen it. */
+    const struct order_change *expired;
+    size_t expired_count;
     const struct order *existing; /* those of the batch's orders that exist; any order */
     size_t existing_count;        /* at most the batch's size */
     const struct placement_holding *holdings; /* of the batch's customers; none when no limit */
@@ -49,12 +53,14 @@ struct placement_decision {
     struct order orders[PLACEMENT_BATCH_MAX];
     size_t placed_count;
     int32_t placed_units;
-    /* The sale after the batch: stock, version and orders_count moved by what was placed. */
+    /* The sale after the batch: the expired units are back, stock and orders_count are moved by
+     * what was placed, and version by one if there was any of either. */
     struct sale sale;
 };
 
 /*
- * Decides count (at most PLACEMENT_BATCH_MAX) requests. For each, in this sequence: exists already
+ * Decides count (at most PLACEMENT_BATCH_MAX) requests, after giving back what has expired. For
+ * each, in this sequence: exists already
  * (also as an earlier copy in this batch): replayed, or key reused when the quantity differs; not
  * started; ended; paused; more than remains: sold out for this one, the next may still fit; over
  * the customer's limit; else placed. Errors: -ENOMEM the arena is full; *ret is then undefined.

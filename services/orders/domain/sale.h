@@ -44,6 +44,9 @@ struct sale {
     bool paused;
     int64_t version;      /* counts the transactions that changed the sale or its orders */
     int64_t orders_count; /* the last order number given */
+    /* Units that ever came back while nothing remained; stock_returning are the last of them. */
+    int64_t stock_returned;
+    int64_t sold_out_since; /* the version at which stock last ran out; 0 while some remains */
 };
 
 /* What an administrator asks for. */
@@ -62,6 +65,27 @@ enum sale_state sale_state_at(const struct sale *sale, int64_t now_us);
 /* Whether what must always hold of one sale's own row holds (ARCHITECTURE, "What is always true").
  */
 bool sale_is_consistent(const struct sale *sale);
+
+/* --- Changing: each transaction that changes a sale or its orders does so through these --------
+ */
+
+/* Takes units for an order; there are that many (asserted). */
+void sale_take(struct sale *sale, int32_t units);
+
+/*
+ * Units come back, or are added by a restock (which raises stock_total first). Where some remain
+ * they can be sold at once. Where none do, an edge may still refuse by its board: they return, and
+ * mature one lease later (CORRECTNESS C3).
+ */
+void sale_give_back(struct sale *sale, int32_t units);
+
+/* The units that had come back when stock_returned was seen to be returned become sellable; those
+ * that matured since then already, and those that came later, do not. Returns how many. */
+int32_t sale_mature(struct sale *sale, int64_t returned);
+
+/* Ends a change: after is before's next version and knows since when it is sold out. Once a
+ * transaction, and only where something changed. */
+void sale_seal(const struct sale *before, struct sale *after);
 
 /* Adds a violation for every field that is out of bounds; sku and title must be valid UTF-8. */
 void sale_draft_validate(const struct sale_draft *draft, struct violations *violations);

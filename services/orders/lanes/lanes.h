@@ -8,6 +8,11 @@
  * the lobby until one look-up in bulk has told which sales exist. Reads and administration are
  * jobs, in a line of their own.
  *
+ * A lane has more than orders: confirmations and cancellations (changes) with a bound of their own,
+ * acts of administration on the sale, and the wish for a sweep. Each turn of a lane is one
+ * transaction of one of them: acts and changes go before orders and the sweep after them, but none
+ * has two turns while another waits.
+ *
  * Nothing waits without a bound: when queue_max orders wait, or half of them in one lane, further
  * ones are refused; when no connection is left, all are. Every order and every job is answered
  * exactly once.
@@ -23,6 +28,7 @@
 
 #include "base/list.h"
 #include "orders/logic/place_orders.h"
+#include "orders/logic/settle_orders.h"
 
 #include <stdatomic.h>
 
@@ -47,6 +53,17 @@ struct lane_batch {
     void (*on_answered)(struct lane_batch *batch, void *data);
     void *data;
     atomic_size_t _unanswered;
+};
+
+/* A confirmation or cancellation in flight. Memory is its owner's until on_answered. */
+struct lane_change {
+    struct uuid sale_id;
+    struct settle_orders_item item;
+    /* The item has its verdict. Any thread, also inside lanes_submit_change; must not block. */
+    void (*on_answered)(struct lane_change *change, void *data);
+    void *data;
+    int64_t retry_after_ms; /* out: for OVERLOADED */
+    struct list_link _link;
 };
 
 /* A read or an act of administration. Exactly one of run and refuse is called. */
@@ -94,6 +111,21 @@ void lanes_destroy(struct lanes *lanes);
 void lanes_submit(struct lanes *lanes, struct lane_batch *batch);
 
 void lanes_submit_job(struct lanes *lanes, struct lane_job *job);
+
+/* The same for what keeps the service itself going (discovery, the board): it is taken before other
+ * jobs. Its submitter has one of a kind under way at a time. */
+void lanes_submit_urgent_job(struct lanes *lanes, struct lane_job *job);
+
+/* Takes in a confirmation or cancellation. */
+void lanes_submit_change(struct lanes *lanes, struct lane_change *change);
+
+/* Takes in an act on one sale: run is called by the worker that owns the sale's lane then. Refused
+ * with SALE_NOT_FOUND where there is no such sale. */
+void lanes_submit_act(struct lanes *lanes, const struct uuid *sale_id, struct lane_job *job);
+
+/* A sale that exists wants a sweep (logic/sweep_sale.h); mature_up_to is 0 or as there. Wishes for
+ * the same sale become one. Where no lane can be had the wish is dropped: discovery comes again. */
+void lanes_want_sweep(struct lanes *lanes, const struct uuid *sale_id, int64_t mature_up_to);
 
 /* From now on everything new is refused as DRAINING; what waits is still worked off. Idempotent. */
 void lanes_drain(struct lanes *lanes);

@@ -9,6 +9,7 @@
 #define ORDERS_PORTS_STORE_H
 
 #include "orders/domain/placement.h"
+#include "orders/domain/settlement.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,9 @@ enum store_result {
     STORE_UNKNOWN,     /* COMMIT was sent and its result is not known: perhaps changed */
     STORE_BROKEN,      /* what came back makes no sense, or the arena is full: rolled back */
 };
+
+/* Sales that one read_sales takes. */
+#define STORE_READ_SALES_MAX 256
 
 /* A customer's order as it is read, with what its sale says about it. */
 struct store_order {
@@ -62,12 +66,65 @@ enum store_creation_outcome {
     STORE_CREATION_END_PASSED, /* end_time is not after start_time by the database's clock */
 };
 
+/* What load_change reads beside the sale. */
+struct store_change_query {
+    const struct uuid *order_ids; /* at most SETTLEMENT_BATCH_MAX */
+    size_t order_count;
+    const char *restock_key; /* NULL: none */
+    size_t restock_key_length;
+};
+
+struct store_change_facts {
+    struct settlement_facts settlement;
+    bool restocked;             /* the restock key was used before ... */
+    int32_t restocked_quantity; /* ... for so many units */
+};
+
+/* What one transaction does to a sale and its orders, placements aside. */
+struct store_change {
+    struct sale sale;                   /* afterwards, whole; of the next version */
+    const struct order_change *changes; /* beside the expired of the facts */
+    size_t change_count;
+    const char *restock_key; /* NULL: none; else it is remembered with restock_quantity */
+    size_t restock_key_length;
+    int32_t restock_quantity;
+};
+
+struct store_order_page {
+    const struct store_order *orders; /* by number */
+    size_t count;
+    bool more;
+};
+
+/* What one transaction did to a sale's orders; the orders are as they were after it. */
+struct store_event {
+    int64_t sequence; /* the sale's version after it */
+    int64_t time_us;
+    const struct store_order *orders; /* by number; none where only the sale changed */
+    size_t order_count;
+};
+
+struct store_event_page {
+    const struct store_event *events; /* by sequence, without a gap; none: nothing new yet */
+    size_t count;
+    int64_t oldest_sequence; /* that can still be read, or will be the next one written */
+    bool more;               /* there are further ones after the last */
+};
+
+/* A sale that wants the sweep, and how far its returning stock was when this was read. */
+struct store_due_sale {
+    struct uuid sale_id;
+    bool holds_due;         /* some hold has run out */
+    int64_t stock_returned; /* of the sale; 0 where nothing is returning */
+};
+
 struct store {
     void *data; /* passed to every function */
 
     /*
-     * Opens a transaction, locks the sale's row, then reads the time, then which of the requests'
-     * orders exist, then what their customers hold (only where the sale has a limit), as separate
+     * Opens a transaction, locks the sale's row, then reads the time, then lets the holds that have
+     * run out expire (at most SETTLEMENT_EXPIRED_MAX), then reads which of the requests' orders
+     * exist, then what their customers hold (only where the sale has a limit), as separate
      * statements in this order (CORRECTNESS B2). STORE_OK and STORE_NOT_FOUND leave the
      * transaction open: exactly one store_placed or abandon must follow. Every other result leaves
      * none open.
@@ -79,13 +136,27 @@ struct store {
 
     /*
      * In the transaction that load_placement left open: inserts the placed orders, moves the sale
-     * to what was decided, and commits; with nothing placed it commits only (CORRECTNESS A5). The
+     * to what was decided, appends the event, and commits; where the version did not move it
+     * commits only (CORRECTNESS A5). The
      * transaction is over whatever the result; on STORE_UNKNOWN the connection is closed.
      */
     enum store_result (*store_placed)(void *data, const struct placement_facts *facts,
                                       const struct placement_request *requests, size_t count,
                                       const struct placement_decision *decision,
                                       int64_t deadline_ns, struct arena *arena);
+
+    /* The same for every other change: locks the sale, reads the time, lets holds expire, reads the
+     * orders that are asked for and what the restock key was used for. */
+    enum store_result (*load_change)(void *data, const struct uuid *sale_id,
+                                     const struct store_change_query *query, int64_t deadline_ns,
+                                     struct arena *arena, struct store_change_facts *ret);
+
+    /* In the transaction that load_change left open: writes the sale's row and the orders' new
+     * statuses, remembers the restock key, appends the event, and commits; where change's version
+     * is the facts' it commits only. Results as of store_placed. */
+    enum store_result (*store_change)(void *data, const struct store_change_facts *facts,
+                                      const struct store_change *change, int64_t deadline_ns,
+                                      struct arena *arena);
 
     /* Rolls the open transaction back; a connection that cannot even do that is closed. */
     void (*abandon)(void *data, int64_t deadline_ns);
@@ -117,6 +188,42 @@ struct store {
                                    const struct uuid *order_id, const char *customer_id,
                                    int64_t deadline_ns, struct arena *arena,
                                    struct store_order *ret);
+
+    /* Up to limit orders of a sale with a number above after, of one customer unless customer_id is
+     * NULL. STORE_NOT_FOUND: no such sale. */
+    enum store_result (*list_orders)(void *data, const struct uuid *sale_id,
+                                     const char *customer_id, int64_t after, size_t limit,
+                                     int64_t deadline_ns, struct arena *arena,
+                                     struct store_order_page *ret);
+
+    /* The events from a sequence on: up to events_max, and no more than orders_max orders in all
+     * unless the first alone has more. Where from is below oldest_sequence the page is empty.
+     * STORE_NOT_FOUND: no such sale. */
+    enum store_result (*read_events)(void *data, const struct uuid *sale_id, int64_t from,
+                                     size_t events_max, size_t orders_max, int64_t deadline_ns,
+                                     struct arena *arena, struct store_event_page *ret);
+
+    /* Those of count (at most STORE_READ_SALES_MAX) sales that exist, in any order. */
+    enum store_result (*read_sales)(void *data, const struct uuid *sale_ids, size_t count,
+                                    int64_t deadline_ns, struct arena *arena,
+                                    struct store_sale_page *ret);
+
+    /* Ids of the orders with numbers above after, by number, at most limit; ret_ids holds so many.
+     */
+    enum store_result (*read_order_ids)(void *data, const struct uuid *sale_id, int64_t after,
+                                        size_t limit, int64_t deadline_ns, struct arena *arena,
+                                        struct uuid *ret_ids, size_t *ret_count);
+
+    /* Sales with holds that have run out or with returning stock, by id, above *after (NULL: from
+     * the first), at most limit; ret_sales holds so many. Fewer than limit: that was the last. */
+    enum store_result (*due_sales)(void *data, const struct uuid *after, size_t limit,
+                                   int64_t deadline_ns, struct arena *arena,
+                                   struct store_due_sale *ret_sales, size_t *ret_count);
+
+    /* Deletes events older than age_us, oldest first, a bounded number; *ret_more: some are left.
+     */
+    enum store_result (*prune_events)(void *data, int64_t age_us, int64_t deadline_ns,
+                                      struct arena *arena, size_t *ret_count, bool *ret_more);
 
     /* Which of count sales exist: ret_known[i] for each. */
     enum store_result (*known_sales)(void *data, const struct uuid *sale_ids, size_t count,
