@@ -50,9 +50,14 @@ _bench_cpu() {
         END { printf "%.2f %.2f %.2f\n", orders, edge, postgres }'
 }
 
-# _bench_median <figure>...
+# _bench_note <figure> <value>: one round's figure; bench_median <figure>: the median of them all.
+_bench_note() {
+    printf '%s %s\n' "$1" "$2" >>"$bench_folder/figures"
+}
+
 _bench_median() {
-    printf '%s\n' "$@" | sort -g | awk '{ a[NR] = $1 } END { print NR % 2 ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2 }'
+    awk -v name="$1" '$1 == name { print $2 }' "$bench_folder/figures" | sort -g |
+        awk '{ a[NR] = $1 } END { print NR % 2 ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2 }'
 }
 
 # _bench_make_sale <stock>: prints the id.
@@ -104,7 +109,7 @@ _bench_naive() {
 
 _bench_build() {
     cd "$root" && cmake --preset release &&
-        cmake --build --preset release --target stampede_orders stampede_edge store_bench hello
+        cmake --build --preset release --target stampede_orders stampede_edge store_bench hello idle_connections
 }
 
 _bench_start() {
@@ -115,15 +120,15 @@ _bench_start() {
     bench_service_url="$(sed -n 's/^DATABASE_URL=//p' "$bench_folder/postgres.env")"
     bench_admin_url="$(sed -n 's/^ADMIN_URL=//p' "$bench_folder/postgres.env")"
     bench_postgres="$(sed -n 's/^SERVER_PID=//p' "$bench_folder/postgres.env")"
-    grpc="$(_bench_free_port)" http="$(_bench_free_port)"
+    grpc="$(_bench_free_port)" http="$(_bench_free_port)" bench_edge_ops="$(_bench_free_port)"
     DATABASE_URL="$bench_service_url" STAMPEDE_ADMIN_TOKEN="$BENCH_TOKEN" ORDERS_GRPC_ADDR="127.0.0.1:$grpc" \
         ORDERS_OPS_ADDR=127.0.0.1:0 "$bin/stampede-orders" 2>"$bench_folder/orders.log" &
     bench_orders=$!
-    EDGE_HTTP_ADDR="127.0.0.1:$http" EDGE_OPS_ADDR=127.0.0.1:0 EDGE_ORDERS_TARGET="127.0.0.1:$grpc" \
+    EDGE_HTTP_ADDR="127.0.0.1:$http" EDGE_OPS_ADDR="127.0.0.1:$bench_edge_ops" EDGE_ORDERS_TARGET="127.0.0.1:$grpc" \
         "$bin/stampede-edge" 2>"$bench_folder/edge.log" &
     bench_edge=$!
     bench_pids=("$bench_edge" "$bench_orders")
-    bench_url="http://127.0.0.1:$http"
+    bench_url="http://127.0.0.1:$http" bench_port="$http"
     local try
     for ((try = 0; try < 200; try++)); do
         ! curl -sf "$bench_url/v1/sales" >/dev/null || return 0
@@ -132,109 +137,221 @@ _bench_start() {
     fail "the programs did not come up: $(tail -n 3 "$bench_folder/orders.log" "$bench_folder/edge.log")"
 }
 
-# Each figure's rounds are kept in an array of its own; see bench_run.
-_bench_round() {
-    local seconds="$1" round="$2" sale clients rate latency best=0 p50 p99 errors port hello
+# _bench_load <figure> <seconds> <connections> <run> <sale>: placements at full speed in a closed loop.
+_bench_load() {
+    local rate p50 p99 errors
+    read -r rate p50 p99 errors < <(_bench_wrk "$1" "$2" "$3" -s "$root/tests/bench/orders.lua" "$bench_url" -- "$5" "$4")
+    # A refusal is a fine answer only where the sale is sold out.
+    ((errors == 0)) || [[ $1 == soldout ]] || fail "$1 had $errors errors: $(tail -n 12 "$bench_folder/wrk.log")"
+    _bench_note "$1_per_s" "$rate"
+    _bench_note "$1_p50_ms" "$p50"
+    _bench_note "$1_p99_ms" "$p99"
+}
 
+_bench_round_naive() {
+    local clients rate latency best=0
     for clients in 1 5 20; do
-        read -r rate latency < <(_bench_naive "$clients" "$seconds")
-        ((clients > 1)) || naive_latencies+=("$latency")
+        read -r rate latency < <(_bench_naive "$clients" "$1")
+        ((clients > 1)) || _bench_note naive_latency_ms "$latency"
         ((rate <= best)) || best="$rate"
     done
-    naive+=("$best")
+    _bench_note naive_per_s "$best"
     _bench_audit "the naive flow"
+}
 
-    rate="$(DATABASE_URL="$bench_service_url" "$root/build/release/bench/store_bench" "$seconds" 0 500 |
+_bench_round_sqlbatch() {
+    _bench_note sqlbatch_per_s "$(DATABASE_URL="$bench_service_url" "$root/build/release/bench/store_bench" "$1" 0 500 |
         sed -n 's/.*orders_per_s=\([0-9]*\).*/\1/p')"
-    sqlbatch+=("$rate")
     _bench_audit "the SQL batch"
+}
 
-    sale="$(_bench_make_sale $BENCH_STOCK)"
-    read -r rate p50 p99 errors < <(_bench_wrk placements "$seconds" "$BENCH_CONNECTIONS" \
-        -s "$root/tests/bench/orders.lua" "$bench_url" -- "$sale" "r$round")
-    ((errors == 0)) || fail "placements had $errors errors: $(tail -n 12 "$bench_folder/wrk.log")"
-    orders+=("$rate")
-    _bench_audit "placements"
-
-    local half=$((rate / 2 / BENCH_THREADS))
-    sale="$(_bench_make_sale $BENCH_STOCK)"
+# Half of what the round's placements reached, each request at its moment.
+_bench_round_open() {
+    local seconds="$1" round="$2" half p50 p99
+    half=$(($(awk '$1 == "orders_per_s" { rate = $2 } END { print int(rate) }' "$bench_folder/figures") / 2 / BENCH_THREADS))
     wrk "-t$BENCH_THREADS" "-c$BENCH_CONNECTIONS" "-d${seconds}s" -s "$root/tests/bench/open.lua" "$bench_url" -- \
-        "$sale" "o$round" "$half" >"$bench_folder/open.log"
+        "$(_bench_make_sale $BENCH_STOCK)" "o$round" "$half" >"$bench_folder/open.log"
     read -r p50 p99 < <(sed -n 's/^open: .*p50_ms=\([0-9.]*\) p99_ms=\([0-9.]*\).*/\1 \2/p' "$bench_folder/open.log")
-    p50s+=("$p50") p99s+=("$p99")
+    _bench_note open_p50_ms "$p50"
+    _bench_note open_p99_ms "$p99"
     _bench_audit "half the rate"
+}
 
-    sale="$(_bench_make_sale $BENCH_STOCK)"
-    read -r rate p50 p99 errors < <(_bench_wrk lone "$seconds" 1 -s "$root/tests/bench/orders.lua" "$bench_url" -- "$sale" "i$round")
-    idle_p50s+=("$p50")
+# While one sale takes all it can get: orders of a quiet sale and reads, one after the other each.
+_bench_round_beside() {
+    local seconds="$1" round="$2" hot quiet rate p50 p99 errors load reader
+    hot="$(_bench_make_sale $BENCH_STOCK)" quiet="$(_bench_make_sale $BENCH_STOCK)"
+    wrk "-t$BENCH_THREADS" "-c$BENCH_CONNECTIONS" "-d$((seconds + 1))s" --timeout 20s -s "$root/tests/bench/orders.lua" \
+        "$bench_url" -- "$hot" "f$round" >/dev/null &
+    load=$!
+    sleep 0.3
+    _bench_wrk beside_reads "$seconds" 1 "$bench_url/v1/sales/$quiet" >"$bench_folder/beside_reads" &
+    reader=$!
+    read -r rate p50 p99 errors < <(_bench_wrk beside_orders "$seconds" 1 -s "$root/tests/bench/orders.lua" "$bench_url" -- "$quiet" "q$round")
+    _bench_note beside_orders_p99_ms "$p99"
+    wait "$reader"
+    read -r rate p50 p99 errors <"$bench_folder/beside_reads"
+    _bench_note beside_reads_p99_ms "$p99"
+    wait "$load"
+    _bench_audit "a quiet sale beside a hot one"
+}
 
+_bench_round_soldout() {
+    local sale
     sale="$(_bench_make_sale 1)"
-    wrk -t1 -c1 -d1s -s "$root/tests/bench/orders.lua" "$bench_url" -- "$sale" "w$round" >/dev/null
-    read -r rate p50 p99 errors < <(_bench_wrk soldout "$seconds" "$BENCH_CONNECTIONS" \
-        -s "$root/tests/bench/orders.lua" "$bench_url" -- "$sale" "s$round")
-    soldout+=("$rate")
+    wrk -t1 -c1 -d1s -s "$root/tests/bench/orders.lua" "$bench_url" -- "$sale" "w$2" >/dev/null
+    _bench_load soldout "$1" "$BENCH_CONNECTIONS" "s$2" "$sale"
     _bench_audit "refusals"
+}
 
-    read -r rate p50 p99 errors < <(_bench_wrk reads "$seconds" "$BENCH_CONNECTIONS" "$bench_url/v1/sales/$sale")
-    reads+=("$rate")
+_bench_round_reads() {
+    local rate p50 p99 errors sale
+    sale="$(_bench_make_sale 1)"
+    read -r rate p50 p99 errors < <(_bench_wrk reads "$1" "$BENCH_CONNECTIONS" "$bench_url/v1/sales/$sale")
+    _bench_note reads_per_s "$rate"
+    _bench_note reads_p99_ms "$p99"
+}
 
+_bench_round_hello() {
+    local rate p50 p99 errors port hello
     port="$(_bench_free_port)"
     "$root/build/release/bench/hello" "$port" &
     hello=$!
     sleep 0.3
-    read -r rate p50 p99 errors < <(_bench_wrk hello "$seconds" "$BENCH_CONNECTIONS" \
-        -s "$root/tests/bench/orders.lua" "http://127.0.0.1:$port" -- "$sale" "h$round")
+    read -r rate p50 p99 errors < <(_bench_wrk hello "$1" "$BENCH_CONNECTIONS" \
+        -s "$root/tests/bench/orders.lua" "http://127.0.0.1:$port" -- 00000000-0000-0000-0000-000000000000 "h$2")
     kill "$hello" 2>/dev/null
     wait "$hello" 2>/dev/null || true
-    hello_rates+=("$rate")
+    _bench_note hello_per_s "$rate"
+    _bench_note hello_p99_ms "$p99"
+}
+
+_bench_round() {
+    local seconds="$1" round="$2"
+    _bench_round_naive "$seconds"
+    _bench_round_sqlbatch "$seconds"
+    _bench_load orders "$seconds" "$BENCH_CONNECTIONS" "r$round" "$(_bench_make_sale $BENCH_STOCK)"
+    _bench_audit "placements"
+    _bench_round_open "$seconds" "$round"
+    _bench_load lone "$seconds" 1 "i$round" "$(_bench_make_sale $BENCH_STOCK)"
+    _bench_round_beside "$seconds" "$round"
+    _bench_round_soldout "$seconds" "$round"
+    _bench_round_hello "$seconds" "$round"
+    _bench_round_reads "$seconds"
 }
 
 _bench_ratio() {
     awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'
 }
 
+# _bench_row <name> <figure> [<text beside it>]
+_bench_row() {
+    printf '%-48s %10.0f  %s\n' "$1" "$(_bench_median "$2")" "${3:-}"
+}
+
+_bench_percentiles() {
+    printf 'p50 %s ms, p99 %s ms' "$(_bench_median "$1_p50_ms")" "$(_bench_median "$1_p99_ms")"
+}
+
 _bench_report() {
-    local n s o h x p50 p99 idle latency r
-    n="$(_bench_median "${naive[@]}")" s="$(_bench_median "${sqlbatch[@]}")" o="$(_bench_median "${orders[@]}")"
-    h="$(_bench_median "${hello_rates[@]}")" x="$(_bench_median "${soldout[@]}")" r="$(_bench_median "${reads[@]}")"
-    p50="$(_bench_median "${p50s[@]}")" p99="$(_bench_median "${p99s[@]}")" idle="$(_bench_median "${idle_p50s[@]}")"
-    latency="$(_bench_median "${naive_latencies[@]}")"
-    printf '\n%-46s %10s  %s\n' "medians of ${#orders[@]} round(s) of $1 s" "per second" "beside it"
-    printf '%-46s %10.0f\n' "naive FOR UPDATE flow, best of 1, 5, 20 clients" "$n"
-    printf '%-46s %10.0f\n' "our SQL batch of 500, no services" "$s"
-    printf '%-46s %10.0f  %s x naive, %s x SQL batch\n' "durable orders over HTTP" "$o" "$(_bench_ratio "$o" "$n")" "$(_bench_ratio "$o" "$s")"
-    printf '%-46s %10.0f\n' "trivial libh2o handler" "$h"
-    printf '%-46s %10.0f  %s x trivial\n' "sold-out refusals" "$x" "$(_bench_ratio "$x" "$h")"
-    printf '%-46s %10.0f\n' "reads of a sale" "$r"
-    printf '%-46s %10s  p50 %s ms, p99 %s ms\n' "orders at half the rate, open loop" "" "$p50" "$p99"
-    printf '%-46s %10s  p50 %s ms, %s x the naive transaction (%s ms)\n' "a lone order" "" "$idle" "$(_bench_ratio "$idle" "$latency")" "$latency"
+    local n s o h x idle latency
+    n="$(_bench_median naive_per_s)" s="$(_bench_median sqlbatch_per_s)" o="$(_bench_median orders_per_s)"
+    h="$(_bench_median hello_per_s)" x="$(_bench_median soldout_per_s)" idle="$(_bench_median lone_p50_ms)"
+    latency="$(_bench_median naive_latency_ms)"
+    printf '\n%-48s %10s\n' "medians of $2 round(s) of $1 s, $BENCH_CONNECTIONS connections" "per second"
+    _bench_row "naive FOR UPDATE flow, best of 1, 5, 20 clients" naive_per_s
+    _bench_row "our SQL batch of 500, no services" sqlbatch_per_s
+    _bench_row "durable orders over HTTP" orders_per_s "$(_bench_ratio "$o" "$n") x naive, $(_bench_ratio "$o" "$s") x SQL batch; $(_bench_percentiles orders)"
+    _bench_row "trivial libh2o handler" hello_per_s
+    _bench_row "sold-out refusals" soldout_per_s "$(_bench_ratio "$x" "$h") x trivial; $(_bench_percentiles soldout)"
+    _bench_row "reads of a sale" reads_per_s "p99 $(_bench_median reads_p99_ms) ms"
+    printf '%-59s  %s\n' "orders at half the rate, open loop" "$(_bench_percentiles open)"
+    printf '%-59s  %s\n' "a lone order" "$(_bench_percentiles lone); p50 $(_bench_ratio "$idle" "$latency") x the naive transaction ($latency ms)"
+    printf '%-59s  %s\n' "beside a saturated sale" "p99 of a quiet sale's orders $(_bench_median beside_orders_p99_ms) ms, of reads $(_bench_median beside_reads_p99_ms) ms"
     printf '\nCPU seconds per run (two cores, the client on them too):\n'
     sed 's/^/  /' "$bench_folder/cpu"
     mkdir -p "$root/build/bench"
-    jq -n --arg time "$(date -u +%FT%TZ)" --arg cpu "$(<"$bench_folder/cpu")" \
-        --argjson orders_per_s "$o" --argjson naive_per_s "$n" --argjson sqlbatch_per_s "$s" --argjson hello_per_s "$h" \
-        --argjson soldout_per_s "$x" --argjson reads_per_s "$r" --argjson p50_ms "$p50" --argjson p99_ms "$p99" \
-        --argjson idle_p50_ms "$idle" --argjson naive_latency_ms "$latency" --argjson rounds "${#orders[@]}" --argjson seconds "$1" \
-        '$ARGS.named' >"$root/build/bench/latest.json"
+    jq -Rn --arg time "$(date -u +%FT%TZ)" --arg cpu "$(<"$bench_folder/cpu")" --argjson seconds "$1" --argjson rounds "$2" '
+        [inputs | split(" ") | {name: .[0], value: (.[1] | tonumber)}] | group_by(.name) |
+        map({key: .[0].name, value: {median: (map(.value) | sort | if length % 2 == 1 then .[length / 2 | floor]
+             else (.[length / 2 - 1] + .[length / 2]) / 2 end), rounds: map(.value)}}) | from_entries |
+        {time: $time, seconds: $seconds, rounds: $rounds, cpu: ($cpu | split("\n")), figures: .}' \
+        <"$bench_folder/figures" >"$root/build/bench/latest.json"
     printf 'bench: orders_per_s=%.0f naive_per_s=%.0f ratio_naive=%s sqlbatch_per_s=%.0f ratio_sqlbatch=%s hello_per_s=%.0f soldout_per_s=%.0f ratio_soldout=%s p50_ms=%s p99_ms=%s idle_p50_ms=%s\n' \
-        "$o" "$n" "$(_bench_ratio "$o" "$n")" "$s" "$(_bench_ratio "$o" "$s")" "$h" "$x" "$(_bench_ratio "$x" "$h")" "$p50" "$p99" "$idle"
+        "$o" "$n" "$(_bench_ratio "$o" "$n")" "$s" "$(_bench_ratio "$o" "$s")" "$h" "$x" "$(_bench_ratio "$x" "$h")" \
+        "$(_bench_median open_p50_ms)" "$(_bench_median open_p99_ms)" "$idle"
 }
 
-# ./dev bench [--quick]
+# --- Memory ---------------------------------------------------------------------------------------
+
+_bench_remaining() {
+    curl -sS "$bench_url/v1/sales/$1" | jq -re .stockRemaining
+}
+
+_bench_board_refusals() {
+    curl -sS "http://127.0.0.1:$bench_edge_ops/metrics" | awk '/^stampede_board_refused_total/ { n += $2 } END { print n + 0 }'
+}
+
+# One order after the other, each with a key of its own, until the edge refuses one by itself.
+_bench_until_edge_refuses() {
+    local sale="$1" begun before try
+    begun="$(now_ms)" before="$(_bench_board_refusals)"
+    for ((try = 0; try < 6000; try++)); do
+        curl -sS -o /dev/null -X POST "$bench_url/v1/sales/$sale/orders" -H "Idempotency-Key: late-$try" \
+            -H 'Content-Type: application/json' -d '{"customerId":"late","quantity":1}'
+        if (($(_bench_board_refusals) > before)); then
+            printf '%s\n' "$(($(now_ms) - begun))"
+            return 0
+        fi
+    done
+    fail "the edge has not refused by itself"
+}
+
+_bench_rss_mb() {
+    awk '/^VmRSS:/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"
+}
+
+# Sells a sale out and holds idle connections: what the two programs take then.
+_bench_memory() {
+    local orders="$1" idle="$2" sale run=0 refused held edge service
+    sale="$(_bench_make_sale "$orders")"
+    say "==> selling $orders orders"
+    while (($(_bench_remaining "$sale") > 0)); do
+        wrk "-t$BENCH_THREADS" "-c$BENCH_CONNECTIONS" -d5s --timeout 20s -s "$root/tests/bench/orders.lua" "$bench_url" -- "$sale" "m$((run++))" >/dev/null
+    done
+    refused="$(_bench_until_edge_refuses "$sale")"
+    coproc IDLE { "$root/build/release/bench/idle_connections" "$bench_port" /v1/sales "$idle"; }
+    read -r held <&"${IDLE[0]}"
+    edge="$(_bench_rss_mb "$bench_edge")" service="$(_bench_rss_mb "$bench_orders")"
+    kill "$IDLE_PID" 2>/dev/null || true
+    _bench_audit "selling out"
+    printf 'memory: orders=%s idle_%s edge_rss_mb=%s orders_rss_mb=%s sum_rss_mb=%s refused_after_ms=%s\n' "$orders" "$held" "$edge" "$service" \
+        "$(awk -v a="$edge" -v b="$service" 'BEGIN { printf "%.1f", a + b }')" "$refused"
+}
+
+# ./dev bench [--quick | --memory [<orders>]]
 bench_run() {
-    local seconds=10 rounds=3 round
+    local seconds=10 rounds=3 round memory=""
     case ${1:-} in
     "") ;;
     --quick) seconds=3 rounds=1 ;;
-    *) fail "bench takes --quick and nothing else" "./dev bench --quick" ;;
+    --memory)
+        memory="${2:-5000000}"
+        [[ $memory =~ ^[1-9][0-9]{0,7}$ ]] || fail "--memory takes a number of orders, not '$memory'" "./dev bench --memory 100000"
+        ;;
+    *) fail "bench takes --quick or --memory [<orders>]" "./dev bench --quick" ;;
     esac
     packages_need "${PACKAGES_UP[@]}" "${PACKAGES_TEST[@]}"
     become_caller bench "$@"
     prepare_state
     step "building" "read what the compiler says above" _bench_build || exit 1
-    naive=() naive_latencies=() sqlbatch=() orders=() p50s=() p99s=() idle_p50s=() soldout=() reads=() hello_rates=()
-    say "==> $rounds round(s) of $seconds s each on $(nproc) cores, $(uname -m), load $(cut -d' ' -f1 /proc/loadavg)"
     _bench_start || fail "nothing to measure with"
+    : >"$bench_folder/figures"
+    if [[ -n $memory ]]; then
+        _bench_memory "$memory" 10000
+        return
+    fi
+    say "==> $rounds round(s) of $seconds s each on $(nproc) cores, $(uname -m), load $(cut -d' ' -f1 /proc/loadavg)"
     psql "$bench_admin_url" -Atc "SELECT 'PostgreSQL ' || current_setting('server_version') || ' fsync=' ||
         current_setting('fsync') || ' synchronous_commit=' || current_setting('synchronous_commit') ||
         ' full_page_writes=' || current_setting('full_page_writes')"
@@ -242,5 +359,5 @@ bench_run() {
         _bench_round "$seconds" "$round"
         say "==> round $round done"
     done
-    _bench_report "$seconds"
+    _bench_report "$seconds" "$rounds"
 }
