@@ -2,7 +2,20 @@
 
 #include "base/check.h"
 
+#include <pthread.h>
 #include <string.h>
+
+/* Twice as many slots as methods, at least, so that a look-up ends after a step or two. */
+#define METHOD_SLOTS 128
+
+/* The end of a method's full name that tells it from the others. */
+#define METHOD_TAIL_CHARS 8
+
+/* Where to look for a method: its index in the table and one, at its hash or behind; 0 is empty. */
+static struct {
+    pthread_once_t once;
+    uint8_t slots[METHOD_SLOTS];
+} method_index = {.once = PTHREAD_ONCE_INIT};
 
 /* What HTTP says for a gRPC code that carries no reason of ours (google/rpc/code.proto). */
 static const int status_of_code[] = {
@@ -35,12 +48,40 @@ void contract_path_descriptors(const struct contract_path *path,
     ret[path->count] = NULL;
 }
 
+/* FNV-1a of the length and the last characters: services are few, and what differs comes last. */
+static size_t method_slot(const char *full_name)
+{
+    size_t length = strlen(full_name);
+    size_t from = length > METHOD_TAIL_CHARS ? length - METHOD_TAIL_CHARS : 0;
+    uint32_t hash = UINT32_C(2166136261) ^ (uint32_t)length;
+    for (size_t i = from; i < length; i++) {
+        hash = (hash ^ (unsigned char)full_name[i]) * UINT32_C(16777619);
+    }
+    return (hash ^ hash >> 16) % METHOD_SLOTS;
+}
+
+static void index_methods(void)
+{
+    CHECK(contract_method_count <= METHOD_SLOTS / 2);
+    for (size_t i = 0; i < contract_method_count; i++) {
+        size_t slot = method_slot(contract_methods[i].full_name);
+        while (method_index.slots[slot] != 0) {
+            slot = (slot + 1) % METHOD_SLOTS;
+        }
+        method_index.slots[slot] = (uint8_t)(i + 1);
+    }
+}
+
 const struct contract_method *contract_method_by_full_name(const char *full_name)
 {
-    for (size_t i = 0; i < contract_method_count; i++) {
-        if (strcmp(contract_methods[i].full_name, full_name) == 0) {
-            return &contract_methods[i];
+    pthread_once(&method_index.once, index_methods);
+    size_t slot = method_slot(full_name);
+    while (method_index.slots[slot] != 0) {
+        const struct contract_method *method = &contract_methods[method_index.slots[slot] - 1];
+        if (strcmp(method->full_name, full_name) == 0) {
+            return method;
         }
+        slot = (slot + 1) % METHOD_SLOTS;
     }
     return NULL;
 }

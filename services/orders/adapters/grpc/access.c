@@ -38,14 +38,10 @@ static const char *token_of(const char *authorization, size_t length, size_t *re
     return authorization + scheme;
 }
 
-bool access_decide(const struct access *access, const char *full_method, const char *authorization,
-                   size_t authorization_length, struct rpc_status *ret_refusal)
+bool access_decide_admin(const struct access *access, const char *authorization,
+                         size_t authorization_length, struct rpc_status *ret_refusal)
 {
     size_t length = 0;
-    const struct contract_method *method = contract_method_by_full_name(full_method);
-    if (method != NULL && method->access == CONTRACT_ACCESS_PUBLIC) {
-        return true;
-    }
     if (!access->_is_open) {
         *ret_refusal =
             messages_reason("ADMIN_CLOSED", "administration is closed: no admin token is set");
@@ -53,8 +49,8 @@ bool access_decide(const struct access *access, const char *full_method, const c
     }
     const char *token = token_of(authorization, authorization_length, &length);
     if (token == NULL) {
-        *ret_refusal = messages_reason("UNAUTHENTICATED",
-                                       "this method needs \"authorization: Bearer <token>\"");
+        *ret_refusal =
+            messages_reason("UNAUTHENTICATED", "this needs \"authorization: Bearer <token>\"");
         return false;
     }
     if (!token_is_right(access, token, length)) {
@@ -64,10 +60,28 @@ bool access_decide(const struct access *access, const char *full_method, const c
     return true;
 }
 
+bool access_decide(const struct access *access, const char *full_method, const char *authorization,
+                   size_t authorization_length, struct rpc_status *ret_refusal)
+{
+    const struct contract_method *method = contract_method_by_full_name(full_method);
+    if (method != NULL && method->access == CONTRACT_ACCESS_PUBLIC) {
+        return true;
+    }
+    return access_decide_admin(access, authorization, authorization_length, ret_refusal);
+}
+
 bool access_admit(const struct access *access, struct rpc_call *call,
                   struct rpc_status *ret_refusal)
 {
     size_t length = 0;
     const char *authorization = rpc_call_metadata(call, "authorization", &length);
     return access_decide(access, rpc_call_method(call), authorization, length, ret_refusal);
+}
+
+bool access_is_admin(const struct access *access, const struct rpc_call *call,
+                     struct rpc_status *ret_refusal)
+{
+    size_t length = 0;
+    const char *authorization = rpc_call_metadata(call, "authorization", &length);
+    return access_decide_admin(access, authorization, length, ret_refusal);
 }

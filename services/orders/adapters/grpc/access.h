@@ -32,8 +32,17 @@ void access_init(struct access *access, const char *token);
 bool access_decide(const struct access *access, const char *full_method, const char *authorization,
                    size_t authorization_length, struct rpc_status *ret_refusal);
 
-/* The same for a call that has arrived. */
+/*
+ * Whether this authorization is an administrator's, whatever the method. False fills *ret_refusal
+ * with how an admin method refuses it. Time as above.
+ */
+bool access_decide_admin(const struct access *access, const char *authorization,
+                         size_t authorization_length, struct rpc_status *ret_refusal);
+
+/* The two for a call that has arrived. */
 bool access_admit(const struct access *access, struct rpc_call *call,
                   struct rpc_status *ret_refusal);
+bool access_is_admin(const struct access *access, const struct rpc_call *call,
+                     struct rpc_status *ret_refusal);
 
 #endif

@@ -246,6 +246,7 @@ static void contract_reasons_are_those_of_the_architecture(void **state)
         {"SALE_NOT_FOUND", 5, 404},
         {"ORDER_NOT_FOUND", 5, 404},
         {"ROUTE_NOT_FOUND", 5, 404},
+        {"EVENTS_PRUNED", 11, 410},
         {"METHOD_NOT_ALLOWED", 12, 405},
         {"BODY_TOO_LARGE", 3, 413},
         {"UNSUPPORTED_MEDIA_TYPE", 3, 415},

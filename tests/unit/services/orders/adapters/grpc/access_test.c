@@ -138,6 +138,27 @@ static void access_public_methods_are_those_of_the_contract(void **state)
     assert_int_equal(found, COUNT_OF(expected));
 }
 
+/* CancelOrder is public, and more for an administrator: who asks is judged apart from the method.
+ */
+static void access_administrator_is_known_on_any_method(void **state)
+{
+    static const char right[] = "Bearer " TOKEN;
+    static const char wrong[] = "Bearer " TOKEN "x";
+    struct access set, unset;
+    struct rpc_status refusal = {0};
+    (void)state;
+
+    access_init(&set, TOKEN);
+    access_init(&unset, NULL);
+    assert_true(access_decide_admin(&set, right, sizeof(right) - 1, &refusal));
+    assert_false(access_decide_admin(&set, wrong, sizeof(wrong) - 1, &refusal));
+    assert_string_equal(refusal.reason, "UNAUTHENTICATED");
+    assert_false(access_decide_admin(&set, NULL, 0, &refusal));
+    assert_string_equal(refusal.reason, "UNAUTHENTICATED");
+    assert_false(access_decide_admin(&unset, right, sizeof(right) - 1, &refusal));
+    assert_string_equal(refusal.reason, "ADMIN_CLOSED");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +169,7 @@ int main(void)
         cmocka_unit_test(access_admin_method_with_the_token_is_open),
         cmocka_unit_test(access_unknown_method_is_for_administrators),
         cmocka_unit_test(access_public_methods_are_those_of_the_contract),
+        cmocka_unit_test(access_administrator_is_known_on_any_method),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
