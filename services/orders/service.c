@@ -231,6 +231,7 @@ static int make_calls(struct service *service)
     const struct calls_config config = {
         .lanes = service->lanes,
         .system = &system_posix,
+        .access = &service->access,
         .call_ns_max = LIMITS_CALL_MS * CLOCK_NS_PER_MS,
         .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
         .unknown_retry_ms = LIMITS_UNKNOWN_RETRY_MS,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct Google__Rpc__Status;
+struct access;
 struct rpc_call;
 struct rpc_status;
 
@@ -26,9 +27,10 @@ struct calls_observer {
 struct calls_config {
     struct lanes *lanes;
     const struct system_port *system;
-    int64_t call_ns_max;        /* the longest life of a call */
-    int64_t transaction_ns_max; /* of a read or an act of administration */
-    int64_t unknown_retry_ms;   /* RetryInfo of OUTCOME_UNKNOWN */
+    const struct access *access; /* for methods that do more for an administrator */
+    int64_t call_ns_max;         /* the longest life of a call */
+    int64_t transaction_ns_max;  /* of a read or an act of administration */
+    int64_t unknown_retry_ms;    /* RetryInfo of OUTCOME_UNKNOWN */
     struct calls_observer observer;
 };
 
@@ -46,6 +48,10 @@ void calls_fini(struct calls *calls);
 
 /* Until when a call is worked on: its own deadline, but no later than the longest life allows. */
 int64_t calls_deadline_ns(const struct calls *calls, const struct rpc_call *call);
+
+/* The longest life of a call, even where this one's caller gave up earlier: until then what became
+ * of a COMMIT is worth finding out. */
+int64_t calls_attempts_end_ns(const struct calls *calls, const struct rpc_call *call);
 
 /* How long a caller refused for verdict is asked to wait; 0 when waiting does not help. */
 int64_t calls_retry_after_ms(const struct calls *calls, enum verdict verdict);

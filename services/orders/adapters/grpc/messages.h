@@ -10,7 +10,9 @@
 #define ORDERS_ADAPTERS_GRPC_MESSAGES_H
 
 #include "base/uuid.h"
+#include "orders/domain/transition.h"
 #include "orders/logic/create_sale.h"
+#include "orders/logic/manage_sale.h"
 #include "orders/logic/verdict.h"
 #include "rpc/status.h"
 
@@ -35,6 +37,9 @@ bool messages_is_retryable(enum verdict verdict);
 /* The status of a request with these violations (at least one); ret_items is its storage. */
 struct rpc_status messages_violations(const struct violations *violations,
                                       struct rpc_violation ret_items[VIOLATIONS_MAX]);
+
+/* The status of an act that an order's status does not allow, saying both. */
+struct rpc_status messages_illegal_transition(enum order_status is, enum order_act asked);
 
 /* The status of a refusal that no verdict stands for: access and methods. name is a reason of the
  * contract (asserted); both strings are constants. */
@@ -71,6 +76,12 @@ void messages_sale(const struct sale *sale, int64_t now_us, struct messages_sale
  * hold become ones that it refuses. */
 struct create_sale_request messages_create_sale_request(
     const Stampede__Sales__V1__CreateSaleRequest *message);
+
+/* The use case's requests, likewise; fields that are left out stay as they are. */
+struct manage_sale_request messages_update_sale_request(
+    const Stampede__Sales__V1__UpdateSaleRequest *message);
+struct manage_sale_request messages_restock_sale_request(
+    const Stampede__Sales__V1__RestockSaleRequest *message);
 
 /* Reads a UUID, or adds a violation of field and returns false. */
 bool messages_uuid(const char *text, const char *field, struct uuid *ret,
