@@ -14,6 +14,11 @@
  * who waits so long before asking again gets an answer that is final. */
 #define CONTRACT_ATTEMPT_LIFE_MS (CONTRACT_DECISION_MS + CONTRACT_TRANSACTION_MS)
 
+/* What an edge reads on the board counts for this long: from when it asked, less the age of what
+ * the replica had read. Stock that returns to a sold-out sale is sold no sooner than this after it
+ * was read as returning, so that no edge refuses an order that exists. */
+#define CONTRACT_BOARD_LEASE_MS 500
+
 /* The longest message that the orders service takes. */
 #define CONTRACT_MESSAGE_BYTES_MAX (1024 * 1024)
 

@@ -28,11 +28,11 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "base/sale_table.h"
 #include "base/uuid.h"
 #include "edge/limits.h"
 #include "edge/upstream/attempt.h"
 #include "edge/upstream/rate.h"
-#include "edge/upstream/sale_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * Finds something by its sale. Strangers choose the keys, so the hash is keyed with a secret and
  * the table never grows: a fixed number of chains, entries embedded in what they find. One thread.
  */
-#ifndef EDGE_UPSTREAM_SALE_TABLE_H
-#define EDGE_UPSTREAM_SALE_TABLE_H
+#ifndef BASE_SALE_TABLE_H
+#define BASE_SALE_TABLE_H
 
 #include "base/check.h"
 #include "base/uuid.h"

@@ -1,4 +1,4 @@
-#include "edge/upstream/sale_table.h"
+#include "base/sale_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
