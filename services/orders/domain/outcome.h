@@ -1,6 +1,6 @@
 /*
- * How the business answers a request to buy. Outcomes are values, not errors: each order of a batch
- * has one, decided under the sale's lock.
+ * How the business answers a request. Outcomes are values, not errors: each order or settlement of
+ * a batch has one, decided under the sale's lock.
  */
 #ifndef ORDERS_DOMAIN_OUTCOME_H
 #define ORDERS_DOMAIN_OUTCOME_H
@@ -15,7 +15,10 @@
     X(SALE_ENDED, "the sale has ended")                                                            \
     X(SALE_PAUSED, "the sale is paused")                                                           \
     X(IDEMPOTENCY_KEY_REUSED, "the idempotency key was used with another quantity")                \
-    X(SALE_NOT_FOUND, "there is no such sale")
+    X(SALE_NOT_FOUND, "there is no such sale")                                                     \
+    X(DONE, "what was asked is so now")                                                            \
+    X(ORDER_NOT_FOUND, "this customer has no such order")                                          \
+    X(ILLEGAL_TRANSITION, "the order's status does not allow this")
 
 enum outcome {
 #define OUTCOME_VALUE(name, text) OUTCOME_##name,

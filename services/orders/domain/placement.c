@@ -6,6 +6,7 @@
 #include "orders/domain/placement.h"
 
 #include "base/arena.h"
+#include "orders/domain/settlement.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -229,7 +230,7 @@ static void decide_one(struct index *index, size_t i, int64_t now_us,
         return;
     }
     *units_held += request->quantity;
-    sale->stock_remaining -= request->quantity;
+    sale_take(sale, request->quantity);
     sale->orders_count++;
     decision->orders[i] = make_order(sale, request, now_us);
     decision->placed_count++;
@@ -244,20 +245,24 @@ int placement_decide(const struct placement_facts *facts, const struct placement
 
     CHECK(count >= 1 && count <= PLACEMENT_BATCH_MAX);
     CHECK(sale_is_consistent(&facts->sale));
-    int result = index_build(facts, requests, count, scratch, &index);
-    if (result < 0) {
-        return result;
-    }
     ret->sale = facts->sale;
     ret->placed_count = 0;
     ret->placed_units = 0;
+    int result = settlement_return_expired(facts->expired, facts->expired_count, &ret->sale);
+    if (result == 0) {
+        result = index_build(facts, requests, count, scratch, &index);
+    }
+    if (result < 0) {
+        return result;
+    }
+    int32_t to_sell = ret->sale.stock_remaining;
     for (size_t i = 0; i < count; i++) {
         decide_one(&index, i, facts->now_us, ret);
     }
-    if (ret->placed_count > 0) {
-        ret->sale.version++;
+    if (ret->placed_count > 0 || facts->expired_count > 0) {
+        sale_seal(&facts->sale, &ret->sale);
     }
     CHECK(sale_is_consistent(&ret->sale));
-    CHECK(facts->sale.stock_remaining - ret->sale.stock_remaining == ret->placed_units);
+    CHECK(to_sell - ret->sale.stock_remaining == ret->placed_units);
     return 0;
 }

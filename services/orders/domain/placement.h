@@ -63,7 +63,9 @@ struct placement_decision {
  * each, in this sequence: exists already
  * (also as an earlier copy in this batch): replayed, or key reused when the quantity differs; not
  * started; ended; paused; more than remains: sold out for this one, the next may still fit; over
- * the customer's limit; else placed. Errors: -ENOMEM the arena is full; *ret is then undefined.
+ * the customer's limit; else placed. Units that come back while nothing remains are not for this
+ * batch (sale_give_back). Errors: -ENOMEM the arena is full; -EBADMSG what was read contradicts
+ * itself; *ret is then undefined.
  */
 int placement_decide(const struct placement_facts *facts, const struct placement_request *requests,
                      size_t count, struct arena *scratch,

@@ -59,6 +59,14 @@ struct sale_draft {
     int32_t stock_total, per_customer_limit, hold_seconds;
 };
 
+/* What an administrator may change while a sale runs. */
+struct sale_update {
+    const char *title; /* NULL: stays */
+    bool has_end, has_limit;
+    int64_t end_us;             /* when has_end */
+    int32_t per_customer_limit; /* when has_limit */
+};
+
 /* The state at a moment: ENDED before SCHEDULED before PAUSED before SOLD_OUT before LIVE. */
 enum sale_state sale_state_at(const struct sale *sale, int64_t now_us);
 
@@ -69,13 +77,17 @@ bool sale_is_consistent(const struct sale *sale);
 /* --- Changing: each transaction that changes a sale or its orders does so through these --------
  */
 
+/* Whether so many units can come back: they are out, held or sold. What is read from a store is
+ * asked this before it is given back. */
+bool sale_may_give_back(const struct sale *sale, int64_t units);
+
 /* Takes units for an order; there are that many (asserted). */
 void sale_take(struct sale *sale, int32_t units);
 
 /*
  * Units come back, or are added by a restock (which raises stock_total first). Where some remain
  * they can be sold at once. Where none do, an edge may still refuse by its board: they return, and
- * mature one lease later (CORRECTNESS C3).
+ * mature one lease later (CORRECTNESS C3). So many are out (asserted: sale_may_give_back).
  */
 void sale_give_back(struct sale *sale, int32_t units);
 
@@ -89,5 +101,18 @@ void sale_seal(const struct sale *before, struct sale *after);
 
 /* Adds a violation for every field that is out of bounds; sku and title must be valid UTF-8. */
 void sale_draft_validate(const struct sale_draft *draft, struct violations *violations);
+
+/* The same for an update, as far as can be told without the sale; nothing in it is valid. */
+void sale_update_validate(const struct sale_update *update, struct violations *violations);
+
+/* And against the sale under its lock: another end_time than it has must come after start_time and
+ * must not have passed. */
+void sale_update_validate_at(const struct sale *sale, int64_t now_us,
+                             const struct sale_update *update, struct violations *violations);
+
+/* A restock of so many units, without and with the sale that gets them. */
+void sale_restock_validate(int32_t quantity, struct violations *violations);
+void sale_restock_validate_for(const struct sale *sale, int32_t quantity,
+                               struct violations *violations);
 
 #endif

@@ -10,6 +10,7 @@
 #include "orders/domain/sale.h"
 #include "orders/domain/transition.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -46,20 +47,29 @@ struct settlement_facts {
 
 struct settlement_decision {
     /* One per request: DONE (also when it had been done before), ORDER_NOT_FOUND or
-     * ILLEGAL_TRANSITION. orders[i] is the order afterwards, for all but ORDER_NOT_FOUND. */
+     * ILLEGAL_TRANSITION. orders[i] is the order after request i, before any later one of the
+     * batch; for all but ORDER_NOT_FOUND. Its strings are those of the facts. */
     enum outcome outcomes[SETTLEMENT_BATCH_MAX];
     struct settlement_order orders[SETTLEMENT_BATCH_MAX];
     /* What moved, at most once an order; the expired of the facts are not among them. */
     struct order_change changes[SETTLEMENT_BATCH_MAX];
     size_t change_count;
-    struct sale sale; /* afterwards */
+    struct sale sale; /* afterwards; the next version if anything changed or had expired */
 };
+
+/* Whether a hold of the order has run out: it is RESERVED, and expire_us is not after now_us. */
+bool settlement_is_due(const struct order *order, int64_t now_us);
+
+/* Gives the units of holds that expired in this transaction back to the sale. Errors: -EBADMSG they
+ * are more than are out: what was read contradicts itself; the sale is then undefined. */
+int settlement_return_expired(const struct order_change *expired, size_t count,
+                              struct sale *sale) MUST_CHECK;
 
 /*
  * Decides count (at most SETTLEMENT_BATCH_MAX) requests, after giving back what has expired. A hold
  * that has run out by now_us and is still RESERVED expires here, before anything is done to it: so
  * a confirmation that comes too late is ILLEGAL_TRANSITION, and the order EXPIRED. Errors: -ENOMEM
- * the arena is full; *ret is then undefined.
+ * the arena is full; -EBADMSG what was read contradicts itself; *ret is then undefined.
  */
 int settlement_decide(const struct settlement_facts *facts,
                       const struct settlement_request *requests, size_t count,

@@ -6,6 +6,8 @@
 
 #include "orders/domain/order.h"
 
+#include <stdbool.h>
+
 enum order_act {
     ORDER_ACT_CONFIRM,     /* the shop has its money */
     ORDER_ACT_CANCEL,      /* a customer gives a hold back */

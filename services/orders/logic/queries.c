@@ -14,7 +14,7 @@ static enum verdict verdict_of(enum store_result result, enum verdict not_found)
 {
     switch (result) {
     case STORE_OK:
-        return VERDICT_PLACED;
+        return VERDICT_DONE;
     case STORE_NOT_FOUND:
         return not_found;
     case STORE_UNAVAILABLE:

@@ -13,7 +13,7 @@
 /* Characters of a page token, without the NUL. */
 #define QUERIES_TOKEN_CHARS 38
 
-/* VERDICT_PLACED (done) fills *ret, whose strings live in arena. */
+/* VERDICT_DONE fills *ret, whose strings live in arena. */
 enum verdict queries_get_sale(const struct store *store, const struct uuid *sale_id,
                               int64_t deadline_ns, struct arena *arena, struct store_sale *ret);
 

@@ -1,16 +1,17 @@
 /*
  * The last word on a request: an outcome of the business, or why the service could not come to one.
- * Each has one reason under which a caller hears of it.
+ * Each that is no success has one reason under which a caller hears of it.
  */
 #ifndef ORDERS_LOGIC_VERDICT_H
 #define ORDERS_LOGIC_VERDICT_H
 
 #include "orders/domain/outcome.h"
 
+#include <stdbool.h>
+
 /* X(name, text for people); the name is the reason. All but OUTCOME_UNKNOWN: certainly not done. */
 #define VERDICT_FAILURE_TABLE(X)                                                                   \
     X(INVALID_FIELD, "a field is out of bounds")                                                   \
-    X(ORDER_NOT_FOUND, "this customer has no such order")                                          \
     X(OVERLOADED, "the service has more to do than it can do in time; nothing was changed")        \
     X(DRAINING, "the service is stopping; nothing was changed")                                    \
     X(DATABASE_UNAVAILABLE, "the database cannot be reached; nothing was changed")                 \
@@ -32,6 +33,12 @@ const char *verdict_name(enum verdict verdict);
 
 /* A sentence for people. Constant. */
 const char *verdict_text(enum verdict verdict);
+
+/* Whether a caller gets what was asked for, and so no reason. */
+static inline bool verdict_is_success(enum verdict verdict)
+{
+    return verdict == VERDICT_PLACED || verdict == VERDICT_REPLAYED || verdict == VERDICT_DONE;
+}
 
 static inline enum verdict verdict_of_outcome(enum outcome outcome)
 {

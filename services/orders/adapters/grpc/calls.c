@@ -31,7 +31,7 @@ int calls_init(struct calls *calls, const struct calls_config *config)
     *calls = (struct calls){.config = *config};
     arena_init(&calls->_arena, REFUSALS_BLOCK_BYTES, REFUSALS_BYTES_MAX);
     for (enum verdict verdict = 0; verdict < VERDICT_COUNT; verdict++) {
-        if (verdict == VERDICT_PLACED || verdict == VERDICT_REPLAYED) {
+        if (verdict_is_success(verdict)) {
             continue;
         }
         struct rpc_status status = messages_refusal(verdict, plain_retry_after_ms(calls, verdict));

@@ -47,7 +47,7 @@ bool messages_is_retryable(enum verdict verdict)
 
 struct rpc_status messages_refusal(enum verdict verdict, int64_t retry_after_ms)
 {
-    CHECK(verdict != VERDICT_PLACED && verdict != VERDICT_REPLAYED);
+    CHECK(!verdict_is_success(verdict));
     struct rpc_status status = messages_reason(verdict_name(verdict), verdict_text(verdict));
     if (messages_is_retryable(verdict)) {
         status.retry_after_ms = retry_after_ms;

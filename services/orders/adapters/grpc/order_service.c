@@ -45,7 +45,7 @@ static void run_get_order(struct calls_job *job, const struct store *store, stru
                           calls_job_deadline_ns(job), arena, &found, &violations);
     if (verdict == VERDICT_INVALID_FIELD) {
         calls_refuse_fields(job->calls, job->call, &violations);
-    } else if (verdict != VERDICT_PLACED) {
+    } else if (!verdict_is_success(verdict)) {
         calls_refuse(job->calls, job->call, verdict);
     } else {
         uuid_format(&self->sale_id, sale_id);

@@ -39,7 +39,7 @@ static void run_create_sale(struct calls_job *job, const struct store *store, st
         create_sale_run(&use_case, &self->request, self->deadline_ns, arena, &made, &violations);
     if (verdict == VERDICT_INVALID_FIELD) {
         calls_refuse_fields(job->calls, job->call, &violations);
-    } else if (verdict != VERDICT_PLACED && verdict != VERDICT_REPLAYED) {
+    } else if (!verdict_is_success(verdict)) {
         calls_refuse(job->calls, job->call, verdict);
     } else {
         messages_sale(&made.sale, made.now_us, &sale);
@@ -77,7 +77,7 @@ static void run_get_sale(struct calls_job *job, const struct store *store, struc
 
     enum verdict verdict =
         queries_get_sale(store, &self->sale_id, calls_job_deadline_ns(job), arena, &found);
-    if (verdict != VERDICT_PLACED) {
+    if (!verdict_is_success(verdict)) {
         calls_refuse(job->calls, job->call, verdict);
         return;
     }
@@ -143,7 +143,7 @@ static void run_list_sales(struct calls_job *job, const struct store *store, str
                            &found, &violations);
     if (verdict == VERDICT_INVALID_FIELD) {
         calls_refuse_fields(job->calls, job->call, &violations);
-    } else if (verdict != VERDICT_PLACED) {
+    } else if (!verdict_is_success(verdict)) {
         calls_refuse(job->calls, job->call, verdict);
     } else {
         reply_with_page(job, &found, arena);

@@ -193,10 +193,7 @@ static void apply(struct fake_sale *fake, const struct placement_request *reques
             order->customer_id[requests[i].customer_length] = '\0';
         }
     }
-    fake->sale.stock_remaining -= decision->placed_units;
-    CHECK(fake->sale.stock_remaining >= 0);
-    fake->sale.orders_count += (int64_t)decision->placed_count;
-    fake->sale.version += decision->placed_count > 0;
+    fake->sale = decision->sale;
 }
 
 static bool is_poisoned(const struct fake_database *database,

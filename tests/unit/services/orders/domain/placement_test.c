@@ -218,6 +218,7 @@ static void placement_reasons_come_in_the_promised_sequence(void **state)
     facts.holdings = &held;
     facts.holding_count = 1;
     facts.sale.stock_remaining = 0;
+    facts.sale.sold_out_since = 1;
     facts.sale.paused = true;
     decide(&facts, &one, 1);
     assert_int_equal(decision.outcomes[0], OUTCOME_SALE_PAUSED);
@@ -225,6 +226,7 @@ static void placement_reasons_come_in_the_promised_sequence(void **state)
     decide(&facts, &one, 1);
     assert_int_equal(decision.outcomes[0], OUTCOME_SOLD_OUT);
     facts.sale.stock_remaining = 5;
+    facts.sale.sold_out_since = 0;
     decide(&facts, &one, 1);
     assert_int_equal(decision.outcomes[0], OUTCOME_CUSTOMER_LIMIT_REACHED);
 }
@@ -324,6 +326,7 @@ static void load_from_model(const struct model *model, struct placement_facts *f
         holdings[facts->holding_count++] = (struct placement_holding){c, 1, model_held(model, *c)};
     }
     facts->sale.stock_remaining = model->remaining;
+    facts->sale.sold_out_since = model->remaining == 0 ? 1 : 0;
     facts->sale.per_customer_limit = model->limit;
     facts->sale.orders_count = (int64_t)model->count;
 }

@@ -48,7 +48,7 @@ static void queries_list_sales_tokens_visit_all_once(void **state)
         fake_database_add_sale(&database, 1, 0);
     }
     for (int expected = 2; expected >= 0; expected--) {
-        assert_int_equal(list(1, token), VERDICT_PLACED);
+        assert_int_equal(list(1, token), VERDICT_DONE);
         assert_int_equal(page.page.count, 1);
         assert_int_equal(page.page.sales[0].sale.sale_id.bytes[0], expected);
         memcpy(token, page.next_token, sizeof(token));
@@ -78,7 +78,7 @@ static void queries_get_order_of_somebody_else_is_not_found(void **state)
     database.sales[0].order_count = 1;
     assert_int_equal(
         queries_get_order(&store, &sale_id, &order_id, "me", 0, &arena, &order, &violations),
-        VERDICT_PLACED);
+        VERDICT_DONE);
     assert_int_equal(
         queries_get_order(&store, &sale_id, &order_id, "you", 0, &arena, &order, &violations),
         VERDICT_ORDER_NOT_FOUND);
@@ -112,7 +112,7 @@ static void queries_get_sale_failures_have_their_verdicts(void **state)
     }
     fake_database_add_step(&database,
                            (struct fake_step){.where = FAKE_LOAD, .result = STORE_UNAVAILABLE});
-    assert_int_equal(queries_get_sale(&store, &sale_id, 0, &arena, &sale), VERDICT_PLACED);
+    assert_int_equal(queries_get_sale(&store, &sale_id, 0, &arena, &sale), VERDICT_DONE);
 }
 
 int main(void)

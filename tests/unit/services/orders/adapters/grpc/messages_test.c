@@ -34,7 +34,7 @@ static void messages_refusal_of_every_verdict_has_its_reason(void **state)
 {
     (void)state;
     for (enum verdict verdict = 0; verdict < VERDICT_COUNT; verdict++) {
-        if (verdict == VERDICT_PLACED || verdict == VERDICT_REPLAYED) {
+        if (verdict_is_success(verdict)) {
             continue;
         }
         struct rpc_status status = messages_refusal(verdict, 1500);
