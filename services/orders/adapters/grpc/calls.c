@@ -52,8 +52,12 @@ void calls_fini(struct calls *calls)
 
 int64_t calls_deadline_ns(const struct calls *calls, const struct rpc_call *call)
 {
-    return earlier(rpc_call_deadline_ns(call),
-                   rpc_call_arrived_ns(call) + calls->config.call_ns_max);
+    return earlier(rpc_call_deadline_ns(call), calls_attempts_end_ns(calls, call));
+}
+
+int64_t calls_attempts_end_ns(const struct calls *calls, const struct rpc_call *call)
+{
+    return rpc_call_arrived_ns(call) + calls->config.call_ns_max;
 }
 
 int64_t calls_retry_after_ms(const struct calls *calls, enum verdict verdict)

@@ -55,6 +55,31 @@ struct rpc_status messages_refusal(enum verdict verdict, int64_t retry_after_ms)
     return status;
 }
 
+struct rpc_status messages_illegal_transition(enum order_status is, enum order_act asked)
+{
+    static const char *const messages[ORDER_STATUS_COUNT][ORDER_ACT_COUNT] = {
+        [ORDER_CONFIRMED] =
+            {
+                [ORDER_ACT_CANCEL] = "a CONFIRMED order can be cancelled by an administrator only",
+            },
+        [ORDER_CANCELLED] =
+            {
+                [ORDER_ACT_CONFIRM] = "a CANCELLED order cannot be confirmed",
+            },
+        [ORDER_EXPIRED] =
+            {
+                [ORDER_ACT_CONFIRM] = "an EXPIRED order cannot be confirmed",
+                [ORDER_ACT_CANCEL] = "an EXPIRED order cannot be cancelled",
+                [ORDER_ACT_CANCEL_SOLD] = "an EXPIRED order cannot be cancelled",
+            },
+    };
+    CHECK(is < ORDER_STATUS_COUNT && asked < ORDER_ACT_COUNT);
+    const char *message = messages[is][asked];
+    /* Another change of the same batch may have moved the order on since. */
+    return messages_reason("ILLEGAL_TRANSITION",
+                           message != NULL ? message : "the order's status did not allow this");
+}
+
 struct rpc_status messages_violations(const struct violations *violations,
                                       struct rpc_violation ret_items[VIOLATIONS_MAX])
 {
@@ -210,6 +235,31 @@ struct create_sale_request messages_create_sale_request(
                 .per_customer_limit = message->per_customer_limit,
                 .hold_seconds = message->hold_seconds,
             },
+    };
+}
+
+struct manage_sale_request messages_update_sale_request(
+    const Stampede__Sales__V1__UpdateSaleRequest *message)
+{
+    return (struct manage_sale_request){
+        .act = MANAGE_SALE_UPDATE,
+        .title = message->title == NULL ? NULL : message->title->value,
+        .has_end = message->end_time != NULL,
+        .end_us = message->end_time == NULL ? 0 : take_time(message->end_time),
+        .has_limit = message->per_customer_limit != NULL,
+        .per_customer_limit =
+            message->per_customer_limit == NULL ? 0 : message->per_customer_limit->value,
+    };
+}
+
+struct manage_sale_request messages_restock_sale_request(
+    const Stampede__Sales__V1__RestockSaleRequest *message)
+{
+    return (struct manage_sale_request){
+        .act = MANAGE_SALE_RESTOCK,
+        .key = message->idempotency_key,
+        .key_length = strlen(message->idempotency_key),
+        .quantity = message->quantity,
     };
 }
 

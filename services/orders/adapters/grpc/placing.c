@@ -93,13 +93,6 @@ static void check_item(const item_message *item, struct violations *violations)
     }
 }
 
-/* The longest life of a call, even where this one's caller gave up earlier: until then what became
- * of a COMMIT is worth finding out. */
-static int64_t attempts_end_ns(const struct placing *placing)
-{
-    return rpc_call_arrived_ns(placing->call) + placing->calls->config.call_ns_max;
-}
-
 /* Appends an item that is in order to the batch. */
 static void take_item(struct placing *placing, size_t at)
 {
@@ -113,7 +106,7 @@ static void take_item(struct placing *placing, size_t at)
         deadline_ns = own_ns < deadline_ns ? own_ns : deadline_ns;
     }
     order->item.deadline_ns = deadline_ns;
-    order->item.attempts_end_ns = attempts_end_ns(placing);
+    order->item.attempts_end_ns = calls_attempts_end_ns(placing->calls, placing->call);
     order->item.in = (struct placement_request){
         .order_id = order_id_of(&placing->batch.sale_id, item->customer_id, customer_length,
                                 item->idempotency_key, strlen(item->idempotency_key)),

@@ -60,6 +60,24 @@ static void messages_refusal_says_when_to_retry_only_where_it_helps(void **state
     assert_false(messages_is_retryable(VERDICT_INTERNAL));
 }
 
+/* "Illegal" alone helps nobody: the caller hears what the order is and what cannot be done. */
+static void messages_illegal_transition_says_what_is_and_what_was_asked(void **state)
+{
+    (void)state;
+    for (enum order_status is = 0; is < ORDER_STATUS_COUNT; is++) {
+        for (enum order_act asked = 0; asked < ORDER_ACT_EXPIRE; asked++) {
+            struct rpc_status status = messages_illegal_transition(is, asked);
+            assert_string_equal(status.reason, "ILLEGAL_TRANSITION");
+            assert_int_equal(status.code, RPC_FAILED_PRECONDITION);
+            if (transition_of(is, asked) == ORDER_STATUS_COUNT) {
+                assert_non_null(strstr(status.message, order_status_name(is)));
+                assert_non_null(
+                    strstr(status.message, asked == ORDER_ACT_CONFIRM ? "confirmed" : "cancelled"));
+            }
+        }
+    }
+}
+
 /* The caller learns every field at fault at once. */
 static void messages_violations_are_all_carried(void **state)
 {
@@ -319,6 +337,50 @@ static void messages_create_sale_request_with_an_odd_currency_is_refused(void **
     assert_int_equal(count_violations(&creation), 1);
 }
 
+/* --- Changing sales -------------------------------------------------------------------------- */
+
+/* A field that is left out stays; one that is there counts, also when it is empty or zero. */
+static void messages_update_sale_request_tells_absent_from_empty(void **state)
+{
+    Stampede__Sales__V1__UpdateSaleRequest message = STAMPEDE__SALES__V1__UPDATE_SALE_REQUEST__INIT;
+    Google__Protobuf__StringValue title = GOOGLE__PROTOBUF__STRING_VALUE__INIT;
+    Google__Protobuf__Timestamp end = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    Google__Protobuf__Int32Value limit = GOOGLE__PROTOBUF__INT32_VALUE__INIT;
+    (void)state;
+
+    struct manage_sale_request request = messages_update_sale_request(&message);
+    assert_int_equal(request.act, MANAGE_SALE_UPDATE);
+    assert_null(request.title);
+    assert_false(request.has_end);
+    assert_false(request.has_limit);
+    message.title = &title;
+    message.end_time = &end;
+    message.per_customer_limit = &limit;
+    end.seconds = 12;
+    end.nanos = 5000;
+    request = messages_update_sale_request(&message);
+    assert_string_equal(request.title, "");
+    assert_true(request.has_end);
+    assert_int_equal(request.end_us, 12000005);
+    assert_true(request.has_limit);
+    assert_int_equal(request.per_customer_limit, 0);
+}
+
+static void messages_restock_sale_request_has_every_field(void **state)
+{
+    Stampede__Sales__V1__RestockSaleRequest message =
+        STAMPEDE__SALES__V1__RESTOCK_SALE_REQUEST__INIT;
+    (void)state;
+
+    message.idempotency_key = (char *)(uintptr_t) "k-1";
+    message.quantity = 7;
+    struct manage_sale_request request = messages_restock_sale_request(&message);
+    assert_int_equal(request.act, MANAGE_SALE_RESTOCK);
+    assert_string_equal(request.key, "k-1");
+    assert_int_equal(request.key_length, 3);
+    assert_int_equal(request.quantity, 7);
+}
+
 /* --- UUIDs ----------------------------------------------------------------------------------- */
 
 static void messages_uuid_malformed_names_its_field(void **state)
@@ -339,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_refusal_of_every_verdict_has_its_reason),
         cmocka_unit_test(messages_refusal_says_when_to_retry_only_where_it_helps),
+        cmocka_unit_test(messages_illegal_transition_says_what_is_and_what_was_asked),
         cmocka_unit_test(messages_violations_are_all_carried),
         cmocka_unit_test(messages_order_held_has_every_field),
         cmocka_unit_test(messages_order_not_held_has_no_expiry),
@@ -349,6 +412,8 @@ int main(void)
         cmocka_unit_test(messages_create_sale_request_without_times_leaves_them_out),
         cmocka_unit_test(messages_create_sale_request_with_impossible_times_is_refused),
         cmocka_unit_test(messages_create_sale_request_with_an_odd_currency_is_refused),
+        cmocka_unit_test(messages_update_sale_request_tells_absent_from_empty),
+        cmocka_unit_test(messages_restock_sale_request_has_every_field),
         cmocka_unit_test(messages_uuid_malformed_names_its_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
