@@ -30,9 +30,11 @@ static const struct layer layers[] = {
     {"services/orders/logic/", "orders/logic orders/ports orders/domain base", ""},
     {"services/orders/lanes/",
      "orders/lanes orders/limits.h orders/logic orders/ports orders/domain base metrics", ""},
+    {"services/orders/board/",
+     "orders/board orders/lanes orders/limits.h orders/ports orders/domain base", ""},
     {"services/orders/adapters/grpc/",
-     "orders/adapters/grpc orders/lanes orders/limits.h orders/logic orders/ports orders/domain "
-     "base contract log metrics ops rpc",
+     "orders/adapters/grpc orders/board orders/lanes orders/limits.h orders/logic orders/ports "
+     "orders/domain base contract log metrics ops rpc",
      "protobuf-c openssl"},
     {"services/orders/adapters/postgres/",
      "orders/adapters/postgres orders/limits.h orders/ports orders/domain base log metrics "
@@ -45,6 +47,8 @@ static const struct layer layers[] = {
     {"services/edge/transcode/",
      "edge/transcode edge/routes edge/limits.h base contract protojson rpc", "protobuf-c"},
     {"services/edge/upstream/", "edge/upstream edge/limits.h base contract log metrics rpc",
+     "protobuf-c"},
+    {"services/edge/board/", "edge/board edge/limits.h base contract log metrics rpc",
      "protobuf-c"},
     {"services/edge/http/", "edge base contract log metrics ops protojson rpc",
      "protobuf-c h2o openssl"},
