@@ -11,6 +11,8 @@
 
 /* Orders that one BatchPlaceOrders call carries; the contract's own bound. */
 #define EDGE_ORDERS_PER_CALL_MAX 512
+/* Units that one order may ask for; the contract's own bound too. */
+#define EDGE_ORDER_UNITS_MAX 1000
 /* What one call's orders may take on the wire, far enough below what the orders service takes for
  * the call's own fields; a full call of the longest orders is shorter still. */
 #define EDGE_CALL_BYTES_MAX (CONTRACT_MESSAGE_BYTES_MAX / 4 * 3)
@@ -24,6 +26,31 @@
 #define EDGE_WAITING_ORDERS_PER_LOOP_MAX 8192
 /* Sales that have orders waiting or in flight, per loop. */
 #define EDGE_SALES_PER_LOOP_MAX 4096
+
+/* --- The board of sales ---------------------------------------------------------------------- */
+
+/* Sales on the board: those that are known, and those that were asked for but may not exist. */
+#define EDGE_BOARD_SALES_MAX 1024
+/* Sales in one ReadBoard call, the contract's own bound, and how many of them are kept for sales
+ * that nothing is known of yet. */
+#define EDGE_BOARD_POSITIONS_MAX       100
+#define EDGE_BOARD_NEWCOMERS_PER_ROUND 10
+/* All filters of order ids together; without room for its filter a sale is not refused here. */
+#define EDGE_BOARD_FILTER_BYTES_MAX (64 * 1024 * 1024)
+/* A sale is asked about this often, */
+#define EDGE_BOARD_ROUND_MS 150
+/* while somebody placed an order there in the last so many milliseconds, */
+#define EDGE_BOARD_TRAFFIC_MS 3000
+/* and forgotten after this long without, its filter included. */
+#define EDGE_BOARD_FORGET_MS 60000
+/* A filter may be thrown out for another's sake when its sale is quiet for so long, and who found
+ * no room tries again after the second time. */
+#define EDGE_BOARD_FILTER_IDLE_MS  1000
+#define EDGE_BOARD_FILTER_RETRY_MS 5000
+/* A ReadBoard call. */
+#define EDGE_BOARD_CALL_MS 300
+/* A sale that opens sooner than this is not refused as not open: clocks, and the way here. */
+#define EDGE_BOARD_START_MARGIN_MS 1000
 
 /* --- Everything else ------------------------------------------------------------------------ */
 
@@ -81,6 +108,14 @@
 
 _Static_assert(CONTRACT_DECISION_MS < EDGE_CALL_LIFE_MS,
                "the orders service decides before the call ends");
+_Static_assert(EDGE_BOARD_CALL_MS < CONTRACT_BOARD_LEASE_MS,
+               "an answer comes while it still counts, or not at all");
+_Static_assert(EDGE_BOARD_ROUND_MS < CONTRACT_BOARD_LEASE_MS / 2,
+               "a lease is renewed in time though one round fails");
+_Static_assert(EDGE_BOARD_START_MARGIN_MS > CONTRACT_BOARD_LEASE_MS,
+               "what is read once cannot outlast the opening");
+_Static_assert(EDGE_BOARD_NEWCOMERS_PER_ROUND < EDGE_BOARD_POSITIONS_MAX,
+               "most of a call is for sales that exist");
 _Static_assert(EDGE_CALLS_PER_SALE_MAX < EDGE_BATCH_CALLS_PER_LOOP_MAX,
                "one sale cannot take all calls");
 _Static_assert(EDGE_RETRY_PAUSE_MS * 4 < EDGE_CALL_LIFE_MS, "there is time for a second attempt");

@@ -1,6 +1,8 @@
 #include "service.h"
 
 #include "base/clock.h"
+#include "edge/board/asker.h"
+#include "edge/board/board.h"
 #include "edge/http/server.h"
 #include "edge/limits.h"
 #include "log/log.h"
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -35,6 +38,8 @@ struct service {
     struct ops_limits limits;
     struct ops_server *ops;
     struct rpc_channel *channel;
+    struct board *board;
+    struct asker *asker;
     struct server *server;
     uint16_t http_port, ops_port;
     bool is_serving;
@@ -82,6 +87,16 @@ static int64_t calls_in_use(void *data)
     return batch_calls_in_use(data) + unary_calls_in_use(data);
 }
 
+static int64_t board_sales_in_use(void *data)
+{
+    return (int64_t)board_sales(((struct service *)data)->board);
+}
+
+static int64_t board_filter_bytes_in_use(void *data)
+{
+    return (int64_t)board_filter_bytes(((struct service *)data)->board);
+}
+
 static void add_limits(struct service *service)
 {
     int64_t loops = service->loops;
@@ -106,6 +121,10 @@ static void add_limits(struct service *service)
         {"calls_in_flight", "Calls in flight, of both kinds.", "calls", "EDGE_LOOPS",
          loops * (EDGE_BATCH_CALLS_PER_LOOP_MAX + EDGE_UNARY_CALLS_PER_LOOP_MAX), calls_in_use,
          service, false},
+        {"board_sales", "Sales on the board.", "sales", "", EDGE_BOARD_SALES_MAX,
+         board_sales_in_use, service, false},
+        {"board_filter_bytes", "Filters of order ids on the board.", "bytes", "",
+         EDGE_BOARD_FILTER_BYTES_MAX, board_filter_bytes_in_use, service, false},
         {"orders_per_call", "Orders in one BatchPlaceOrders call.", "orders", "",
          EDGE_ORDERS_PER_CALL_MAX, NULL, NULL, false},
     };
@@ -243,6 +262,23 @@ static int make_channel(struct service *service)
     return error == 0 ? 0 : fail("channel to the orders service", error);
 }
 
+static int make_board(struct service *service)
+{
+    struct board_config config = {
+        .sales_max = EDGE_BOARD_SALES_MAX,
+        .filter_bytes_max = EDGE_BOARD_FILTER_BYTES_MAX,
+        .metrics = service->metrics,
+    };
+    if (getrandom(config.secret, sizeof(config.secret), 0) != (ssize_t)sizeof(config.secret)) {
+        return fail("random numbers", -EAGAIN);
+    }
+    int error = board_create(&config, &service->board);
+    if (error == 0) {
+        error = asker_create(service->board, service->channel, service->metrics, &service->asker);
+    }
+    return error == 0 ? 0 : fail("board", error);
+}
+
 static int make_server(struct service *service)
 {
     const struct settings *settings = service->settings;
@@ -255,6 +291,7 @@ static int make_server(struct service *service)
         .request_timeout_ms = settings->request_timeout_ms,
         .speaks_http2 = settings->speaks_http2,
         .channel = service->channel,
+        .board = service->board,
         .metrics = service->metrics,
     };
     int error = server_create(&config, &service->server, &service->http_port);
@@ -302,6 +339,9 @@ static int start_parts(struct service *service)
     }
     int error = make_channel(service);
     if (error == 0) {
+        error = make_board(service);
+    }
+    if (error == 0) {
         error = make_server(service);
     }
     if (error != 0) {
@@ -317,8 +357,11 @@ static int start_parts(struct service *service)
     if (error != 0) {
         return error;
     }
-    error = server_start(service->server);
-    return error == 0 ? 0 : fail("loops", error);
+    error = asker_start(service->asker);
+    if (error == 0) {
+        error = server_start(service->server);
+    }
+    return error == 0 ? 0 : fail("threads", error);
 }
 
 int service_start(const struct settings *settings, struct service **ret)
@@ -414,9 +457,11 @@ void service_destroy(struct service *service)
         log_account(service);
     }
     ops_server_destroy(service->ops);
+    asker_destroy(service->asker);
     /* The channel first: while it lives, replies are posted to the loops. */
     rpc_channel_destroy(service->channel);
     server_destroy(service->server);
+    board_destroy(service->board);
     metrics_destroy(service->metrics);
     free(service);
 }

@@ -4,6 +4,7 @@
 #include "base/order_id.h"
 #include "base/text.h"
 #include "contract/contract.h"
+#include "edge/board/board.h"
 #include "edge/http/framing.h"
 #include "edge/http/http_metrics.h"
 #include "edge/http/loop.h"
@@ -379,6 +380,46 @@ static bool check_length(struct exchange *exchange, const char *field, const cha
     return false;
 }
 
+/* What orders would say of it; an order that it would call malformed is not the board's to judge.
+ */
+static bool is_well_formed(const Stampede__Orders__V1__PlaceOrderRequest *request,
+                           const struct board_question *question)
+{
+    return request->quantity >= 1 && request->quantity <= EDGE_ORDER_UNITS_MAX &&
+           question->customer_length >= 1 && question->key_length >= 1 &&
+           text_is_printable_ascii(question->customer_id, question->customer_length) &&
+           text_is_printable_ascii(question->key, question->key_length);
+}
+
+/* Refuses what the board knows to be refused, in the words of orders; false: it must decide. The
+ * request had arrived when the exchange began. */
+static bool refuse_by_board(struct exchange *exchange, const struct uuid *sale_id,
+                            const Stampede__Orders__V1__PlaceOrderRequest *request)
+{
+    const struct board_question question = {
+        .sale_id = *sale_id,
+        .customer_id = request->customer_id,
+        .customer_length = strlen(request->customer_id),
+        .key = request->idempotency_key,
+        .key_length = strlen(request->idempotency_key),
+    };
+    if (!is_well_formed(request, &question)) {
+        return false;
+    }
+    switch (board_judge(exchange->loop->config->board, &question, exchange->began_ns)) {
+    case BOARD_SOLD_OUT:
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__SOLD_OUT,
+                      "fewer units remain than the order asks for");
+        return true;
+    case BOARD_NOT_STARTED:
+        answer_reason(exchange, STAMPEDE__API__V1__REASON__SALE_NOT_STARTED,
+                      "the sale has not started");
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void place(struct exchange *exchange, const ProtobufCMessage *message)
 {
     const Stampede__Orders__V1__PlaceOrderRequest *request = (const void *)message;
@@ -399,6 +440,9 @@ static void place(struct exchange *exchange, const ProtobufCMessage *message)
     if (!check_length(exchange, "customer_id", request->customer_id, ORDER_ID_CUSTOMER_CHARS_MAX) ||
         !check_length(exchange, "idempotency_key", request->idempotency_key,
                       ORDER_ID_KEY_CHARS_MAX)) {
+        return;
+    }
+    if (refuse_by_board(exchange, &placement->order.sale_id, request)) {
         return;
     }
     struct upstream_answer refusal;

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct board;
 struct contract_method;
 struct http_metrics;
 struct metrics_histogram;
@@ -45,6 +46,7 @@ struct loop_config {
     struct http_metrics *metrics;
     struct metrics_histogram *batch_sizes;
     struct rpc_channel *channel;
+    struct board *board;
     size_t body_bytes_max;
     int64_t request_timeout_ms;
     size_t connections_max;

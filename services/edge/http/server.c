@@ -106,6 +106,7 @@ static int make_parts(struct server *server, const struct server_config *config)
             metrics_histogram(config->metrics, "stampede_combined_orders",
                               "Orders in one BatchPlaceOrders call.", NULL, &metrics_bounds_sizes),
         .channel = config->channel,
+        .board = config->board,
         .body_bytes_max = config->body_bytes_max,
         .request_timeout_ms = config->request_timeout_ms,
         .connections_max = config->connections_max,

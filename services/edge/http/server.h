@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct board;
 struct metrics;
 struct server;
 
@@ -25,6 +26,7 @@ struct server_config {
     int64_t request_timeout_ms;
     bool speaks_http2; /* without TLS: by upgrade, or by prior knowledge */
     struct rpc_channel *channel;
+    struct board *board;
     struct metrics *metrics;
 };
 
