@@ -148,10 +148,13 @@ int settlement_decide(const struct settlement_facts *facts,
 {
     struct batch batch;
 
-    CHECK(count >= 1 && count <= SETTLEMENT_BATCH_MAX && facts->order_count <= count);
+    CHECK(count >= 1 && count <= SETTLEMENT_BATCH_MAX);
     CHECK(sale_is_consistent(&facts->sale));
     ret->sale = facts->sale;
-    int result = settlement_return_expired(facts->expired, facts->expired_count, &ret->sale);
+    int result = facts->order_count > count ? -EBADMSG : 0;
+    if (result == 0) {
+        result = settlement_return_expired(facts->expired, facts->expired_count, &ret->sale);
+    }
     if (result == 0) {
         result = batch_build(facts, scratch, &ret->sale, &batch);
     }

@@ -41,7 +41,7 @@ struct settlement_facts {
     int64_t now_us;
     const struct order_change *expired; /* as in placement_facts */
     size_t expired_count;
-    const struct settlement_order *orders; /* those of the batch's that exist; any order */
+    const struct settlement_order *orders; /* those of the batch's that exist, each once */
     size_t order_count;
 };
 

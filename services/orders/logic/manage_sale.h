@@ -38,8 +38,9 @@ struct manage_sale_request {
  * Blocks until the deadline at most. VERDICT_DONE: done, or so already; VERDICT_REPLAYED: a restock
  * that an earlier request with this key did. Both fill *ret, whose strings live in arena.
  * VERDICT_INVALID_FIELD fills *ret_violations. SALE_NOT_FOUND; SALE_ENDED for what an ended sale
- * does not take (resume, pause, restock, another end); IDEMPOTENCY_KEY_REUSED. A COMMIT without an
- * answer is asked about again until the deadline.
+ * does not take (resume, pause, restock, another end_time than it has); IDEMPOTENCY_KEY_REUSED for
+ * a restock of another quantity. Ending an ended sale is done already. A COMMIT without an answer
+ * is asked about again until the deadline; the rules are batch_run's.
  */
 enum verdict manage_sale_run(const struct manage_sale *use_case, const struct uuid *sale_id,
                              const struct manage_sale_request *request, int64_t deadline_ns,

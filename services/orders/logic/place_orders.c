@@ -1,127 +1,57 @@
-/*
- * The happy path: one attempt on the whole batch, PLACED or a refusal for each order, done.
- *
- * What can go wrong, and what happens then:
- *  - an order's deadline passes before an attempt: it is dropped as OVERLOADED, unless a COMMIT
- *    that covers it was sent before: then it stays until there is an answer;
- *  - the connection is lost before COMMIT was sent: one more attempt, for which the store opens a
- *    new one quickly, then the orders are refused;
- *  - the transaction certainly changed nothing (lock timeout): the orders are refused for it,
- * unless a COMMIT that covers them was sent before: then the attempt is repeated;
- *  - rolled back by the database (class 40): repeated;
- *  - a value was refused (classes 22, 23): the batch is halved until the culprit stands alone;
- *  - COMMIT was sent and not answered: the same orders are looked at again on a new connection.
- *    Whoever gets the sale's lock next sees how that COMMIT ended, so the new decision is final.
- * Repetitions pause in between, longer each time. They end with decision_ns_max, and for each order
- * with its attempts_end_ns: an order in doubt is then answered OUTCOME_UNKNOWN, and no transaction
- * of ours can place it later than one transaction after that.
- */
 #include "orders/logic/place_orders.h"
 
 #include "base/arena.h"
-#include "orders/logic/repeat_pause.h"
+#include "orders/logic/batch.h"
 
-/* Halving a batch of PLACEMENT_BATCH_MAX leaves at most this many ranges waiting. */
-#define RANGES_MAX 16
-
-struct range {
-    size_t first, count;
-    bool reconnected; /* the one new connection that a refusal is worth was used */
-    struct repeat_pause pause;
-};
+_Static_assert(BATCH_ITEMS_MAX >= PLACEMENT_BATCH_MAX, "a placement fits into a batch");
 
 struct run {
     const struct place_orders *use_case;
     const struct uuid *sale_id;
     struct place_orders_item *const *items;
     struct arena *arena;
-    int64_t deadline_ns;
-    bool in_doubt[PLACEMENT_BATCH_MAX]; /* a COMMIT that covers the item was sent, not answered */
 };
 
-/* The items of a range that still want an answer. */
-struct live {
-    struct place_orders_item *items[PLACEMENT_BATCH_MAX];
-    size_t positions[PLACEMENT_BATCH_MAX]; /* in the run */
-    size_t count;
-    bool in_doubt;           /* any of them */
-    int64_t attempts_end_ns; /* the latest of theirs, within the run's deadline */
-};
-
-static void answer_all(struct place_orders_item *const *items, size_t count, enum verdict verdict)
+static void answer_all(const struct run *run, const size_t *positions, size_t count,
+                       enum verdict verdict)
 {
     for (size_t i = 0; i < count; i++) {
-        items[i]->verdict = verdict;
+        run->items[positions[i]]->verdict = verdict;
     }
 }
 
-static int64_t now_ns(const struct run *run)
-{
-    return run->use_case->system->monotonic_ns(run->use_case->system->data);
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Whether nothing more is done for an item, which then has its verdict. */
-static bool drop_when_late(const struct run *run, size_t position, int64_t now)
-{
-    struct place_orders_item *item = run->items[position];
-    if (run->in_doubt[position]) {
-        item->verdict = VERDICT_OUTCOME_UNKNOWN;
-        return item->attempts_end_ns <= now;
-    }
-    item->verdict = VERDICT_OVERLOADED;
-    return earlier(item->deadline_ns, item->attempts_end_ns) <= now;
-}
-
-/* Collects the range's items that still want an answer; the others are dropped. */
-static void collect_live(const struct run *run, const struct range *range, struct live *ret)
-{
-    int64_t now = now_ns(run);
-
-    ret->count = 0;
-    ret->in_doubt = false;
-    ret->attempts_end_ns = INT64_MIN;
-    for (size_t i = range->first; i < range->first + range->count; i++) {
-        if (drop_when_late(run, i, now)) {
-            continue;
-        }
-        ret->items[ret->count] = run->items[i];
-        ret->positions[ret->count++] = i;
-        ret->in_doubt |= run->in_doubt[i];
-        if (run->items[i]->attempts_end_ns > ret->attempts_end_ns) {
-            ret->attempts_end_ns = run->items[i]->attempts_end_ns;
-        }
-    }
-    ret->attempts_end_ns = earlier(ret->attempts_end_ns, run->deadline_ns);
-}
-
-static void set_in_doubt(struct run *run, const struct live *live)
-{
-    for (size_t i = 0; i < live->count; i++) {
-        run->in_doubt[live->positions[i]] = true;
-    }
-}
-
-static void take_decision(const struct placement_decision *decision,
-                          struct place_orders_item *const *items, size_t count)
+static void take_decision(const struct run *run, const size_t *positions, size_t count,
+                          const struct placement_decision *decision)
 {
     for (size_t i = 0; i < count; i++) {
-        items[i]->verdict = verdict_of_outcome(decision->outcomes[i]);
-        items[i]->order = decision->orders[i];
-        items[i]->unit_price = decision->sale.unit_price;
+        struct place_orders_item *item = run->items[positions[i]];
+        item->verdict = verdict_of_outcome(decision->outcomes[i]);
+        item->order = decision->orders[i];
+        item->unit_price = decision->sale.unit_price;
     }
 }
 
-/* Load, decide, store: one transaction. On STORE_OK the items have their verdicts. */
-static enum store_result attempt(struct run *run, struct place_orders_item *const *items,
-                                 size_t count)
+/* Decides what was loaded and stores it: the transaction is over afterwards. */
+static enum store_result decide_and_store(const struct run *run,
+                                          const struct placement_facts *facts,
+                                          const struct placement_request *requests, size_t count,
+                                          int64_t deadline_ns, struct placement_decision *decision)
 {
     const struct store *store = run->use_case->store;
-    int64_t deadline_ns = now_ns(run) + run->use_case->transaction_ns_max;
+    if (placement_decide(facts, requests, count, run->arena, decision) < 0) {
+        store->abandon(store->data, deadline_ns);
+        return STORE_BROKEN;
+    }
+    return store->store_placed(store->data, facts, requests, count, decision, deadline_ns,
+                               run->arena);
+}
+
+/* Load, decide, store: one transaction. */
+static enum store_result attempt(void *data, const size_t *positions, size_t count,
+                                 int64_t deadline_ns)
+{
+    const struct run *run = data;
+    const struct store *store = run->use_case->store;
     struct placement_facts facts;
 
     arena_reset(run->arena);
@@ -131,137 +61,48 @@ static enum store_result attempt(struct run *run, struct place_orders_item *cons
         return STORE_BROKEN;
     }
     for (size_t i = 0; i < count; i++) {
-        requests[i] = items[i]->in;
+        requests[i] = run->items[positions[i]]->in;
     }
     enum store_result result = store->load_placement(store->data, run->sale_id, requests, count,
                                                      deadline_ns, run->arena, &facts);
     if (result == STORE_NOT_FOUND) {
         store->abandon(store->data, deadline_ns);
-        answer_all(items, count, VERDICT_SALE_NOT_FOUND);
+        answer_all(run, positions, count, VERDICT_SALE_NOT_FOUND);
         return STORE_OK;
     }
-    if (result != STORE_OK) {
-        return result;
-    }
-    if (placement_decide(&facts, requests, count, run->arena, decision) < 0) {
-        store->abandon(store->data, deadline_ns);
-        return STORE_BROKEN;
-    }
-    result = store->store_placed(store->data, &facts, requests, count, decision, deadline_ns,
-                                 run->arena);
     if (result == STORE_OK) {
-        take_decision(decision, items, count);
+        result = decide_and_store(run, &facts, requests, count, deadline_ns, decision);
+    }
+    if (result == STORE_OK) {
+        take_decision(run, positions, count, decision);
     }
     return result;
-}
-
-/* The verdict for orders whose transaction certainly changed nothing and is not tried again. */
-static enum verdict refusal_of(enum store_result result)
-{
-    switch (result) {
-    case STORE_UNAVAILABLE:
-        return VERDICT_DATABASE_UNAVAILABLE;
-    case STORE_BUSY:
-    case STORE_CONFLICT:
-        return VERDICT_OVERLOADED;
-    default:
-        return VERDICT_INTERNAL;
-    }
-}
-
-/* No further attempt: what was sent and not answered is unknown, the rest refused. */
-static void answer_failed(const struct run *run, const struct live *live, enum store_result result)
-{
-    for (size_t i = 0; i < live->count; i++) {
-        live->items[i]->verdict =
-            run->in_doubt[live->positions[i]] ? VERDICT_OUTCOME_UNKNOWN : refusal_of(result);
-    }
-}
-
-/*
- * Whether the range is tried again after result; pauses if so. With a COMMIT in doubt every failure
- * to look is worth another look; without one only what may go otherwise by itself.
- */
-static bool wants_repeat(const struct run *run, struct range *range, const struct live *live,
-                         enum store_result result)
-{
-    const struct store *store = run->use_case->store;
-    const struct system_port *system = run->use_case->system;
-
-    if (now_ns(run) >= live->attempts_end_ns || result == STORE_REJECTED) {
-        return false;
-    }
-    if (live->in_doubt) {
-        return repeat_pause_take(&range->pause, system, live->attempts_end_ns) &&
-               store->wait_connected(store->data, live->attempts_end_ns);
-    }
-    if (result == STORE_UNAVAILABLE && !range->reconnected) {
-        range->reconnected = true;
-        return true;
-    }
-    return result == STORE_CONFLICT &&
-           repeat_pause_take(&range->pause, system, live->attempts_end_ns);
-}
-
-/*
- * Brings one range to an end: every item has a verdict. Returns false when the range must be halved
- * instead.
- */
-static bool run_range(struct run *run, struct range *range)
-{
-    struct live live;
-
-    for (;;) {
-        collect_live(run, range, &live);
-        if (live.count == 0) {
-            return true;
-        }
-        enum store_result result = attempt(run, live.items, live.count);
-        if (result == STORE_OK) {
-            return true;
-        }
-        if (result == STORE_REJECTED) {
-            if (live.count > 1) {
-                return false; /* the halves keep their doubts: an earlier COMMIT may cover some */
-            }
-            /* Refused under the lock and alone, so it was not there. */
-            run->in_doubt[live.positions[0]] = false;
-        }
-        if (result == STORE_UNKNOWN) {
-            set_in_doubt(run, &live);
-            live.in_doubt = true;
-        }
-        if (!wants_repeat(run, range, &live, result)) {
-            answer_failed(run, &live, result);
-            return true;
-        }
-    }
 }
 
 void place_orders_run(const struct place_orders *use_case, const struct uuid *sale_id,
                       struct place_orders_item *const *items, size_t count, struct arena *arena)
 {
+    const struct system_port *system = use_case->system;
     struct run run = {
         .use_case = use_case,
         .sale_id = sale_id,
         .items = items,
         .arena = arena,
     };
-    struct range waiting[RANGES_MAX] = {{.first = 0, .count = count}};
-    size_t waiting_count = 1;
+    struct batch batch = {
+        .store = use_case->store,
+        .system = system,
+        .transaction_ns_max = use_case->transaction_ns_max,
+        .deadline_ns = system->monotonic_ns(system->data) + use_case->decision_ns_max,
+        .attempt = attempt,
+        .data = &run,
+    };
+    struct batch_item batch_items[PLACEMENT_BATCH_MAX];
 
     CHECK(count >= 1 && count <= PLACEMENT_BATCH_MAX);
-    run.deadline_ns = now_ns(&run) + use_case->decision_ns_max;
-    while (waiting_count > 0) {
-        struct range range = waiting[--waiting_count];
-        if (run_range(&run, &range)) {
-            continue;
-        }
-        size_t half = range.count / 2;
-        CHECK(waiting_count + 2 <= RANGES_MAX);
-        /* A stack: the first half is on top, so that arrival order is kept. */
-        waiting[waiting_count++] =
-            (struct range){.first = range.first + half, .count = range.count - half};
-        waiting[waiting_count++] = (struct range){.first = range.first, .count = half};
+    for (size_t i = 0; i < count; i++) {
+        batch_items[i] = (struct batch_item){items[i]->deadline_ns, items[i]->attempts_end_ns,
+                                             &items[i]->verdict};
     }
+    batch_run(&batch, batch_items, count);
 }

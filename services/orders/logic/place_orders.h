@@ -40,7 +40,7 @@ struct place_orders {
  * An order whose COMMIT was sent is answered by what a later transaction finds under the sale's
  * lock, or OUTCOME_UNKNOWN when none could look in time, never as refused on a guess (CORRECTNESS
  * A3, A4). An order that its transaction's neighbours could be harmed by (STORE_REJECTED) is found
- * by halving and answered INTERNAL alone (B4).
+ * by halving and answered INTERNAL alone (B4). When an attempt is repeated is batch_run's to say.
  */
 void place_orders_run(const struct place_orders *use_case, const struct uuid *sale_id,
                       struct place_orders_item *const *items, size_t count, struct arena *arena);

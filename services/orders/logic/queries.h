@@ -10,7 +10,7 @@
 
 #define QUERIES_PAGE_DEFAULT 50
 #define QUERIES_PAGE_MAX     500
-/* Characters of a page token, without the NUL. */
+/* Characters of a page token at most, without the NUL. */
 #define QUERIES_TOKEN_CHARS 38
 
 /* VERDICT_DONE fills *ret, whose strings live in arena. */
@@ -32,5 +32,27 @@ enum verdict queries_get_order(const struct store *store, const struct uuid *sal
                                const struct uuid *order_id, const char *customer_id,
                                int64_t deadline_ns, struct arena *arena, struct store_order *ret,
                                struct violations *ret_violations);
+
+struct queries_order_page {
+    struct store_order_page page;
+    char next_token[QUERIES_TOKEN_CHARS + 1]; /* empty on the last page */
+};
+
+/* A sale's orders by number; of one customer unless customer_id is empty. token as above: orders
+ * that arrive meanwhile come after all pages, none twice. */
+enum verdict queries_list_orders(const struct store *store, const struct uuid *sale_id,
+                                 const char *customer_id, int32_t page_size, const char *token,
+                                 int64_t deadline_ns, struct arena *arena,
+                                 struct queries_order_page *ret, struct violations *ret_violations);
+
+/*
+ * The events of a sale from a sequence on, bounded as in the port; from 0 or 1: from the oldest
+ * there is. VERDICT_DONE fills *ret; where from is above 1 and below ret->oldest_sequence it was
+ * pruned, and the page is empty.
+ */
+enum verdict queries_read_events(const struct store *store, const struct uuid *sale_id,
+                                 int64_t from, size_t events_max, size_t orders_max,
+                                 int64_t deadline_ns, struct arena *arena,
+                                 struct store_event_page *ret);
 
 #endif
