@@ -76,6 +76,7 @@ static void forget_previous(struct rpc_call *call)
     call->incoming = call->outgoing = call->reply = NULL;
     call->core_cancelled = 0;
     call->counted = call->close_started = false;
+    call->stream = NULL;
     call->trailer_count = 0;
     call->message = grpc_empty_slice();
     call->code = RPC_OK;
@@ -490,6 +491,18 @@ void rpc_call_receive(struct rpc_call *call)
     grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
     op.data.recv_message.recv_message = &call->incoming;
     start_batch(call, &op, 1, &call->receive_op);
+}
+
+void rpc_call_set_stream(struct rpc_call *call, void *stream)
+{
+    MAGIC_CHECK(call, RPC_CALL_MAGIC);
+    call->stream = stream;
+}
+
+void *rpc_call_stream(const struct rpc_call *call)
+{
+    MAGIC_CHECK(call, RPC_CALL_MAGIC);
+    return call->stream;
 }
 
 /* The message that was read; NULL at the end, and after cancelling a caller that cannot be read. */

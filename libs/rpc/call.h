@@ -54,6 +54,7 @@ struct rpc_call {
     int64_t arrived_ns, deadline_ns;
     struct arena arena;
     struct arena incoming_arena; /* RPC_BIDI_STREAM: the request message that is being handled */
+    void *stream;                /* RPC_BIDI_STREAM: the handler's own */
     bool counted;                /* in the gauge */
     bool close_started;
     atomic_bool cancelled;

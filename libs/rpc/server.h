@@ -214,4 +214,11 @@ void rpc_call_on_cancel(struct rpc_call *call, rpc_stream_fn on_cancel, void *da
  */
 void rpc_call_receive(struct rpc_call *call);
 
+/*
+ * RPC_BIDI_STREAM: what the handler keeps of a call between its requests, in the call's arena; NULL
+ * until it is set. The handler's thread.
+ */
+void rpc_call_set_stream(struct rpc_call *call, void *stream);
+void *rpc_call_stream(const struct rpc_call *call);
+
 #endif
