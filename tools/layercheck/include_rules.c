@@ -21,6 +21,7 @@ static const struct layer layers[] = {
     {"libs/metrics/", "metrics base", ""},
     {"libs/contract/", "contract base", "protobuf-c"},
     {"libs/rpc/", "rpc base", "grpc protobuf-c"},
+    {"libs/rpc/reflection", "rpc base contract", "protobuf-c"},
     {"libs/protojson/", "protojson base contract", "yajl jansson protobuf-c"},
     {"libs/postgres/", "postgres base", "libpq openssl"},
     {"libs/ops/", "ops base metrics", "h2o"},
