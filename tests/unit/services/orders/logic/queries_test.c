@@ -103,7 +103,7 @@ static void queries_get_sale_failures_have_their_verdicts(void **state)
         {STORE_NOT_FOUND, VERDICT_SALE_NOT_FOUND},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct fake_step step = {.where = FAKE_LOAD, .result = cases[i].result};
+        const struct fake_step step = {.where = FAKE_READ, .result = cases[i].result};
         fake_database_add_step(&database, step);
         if (step.result == STORE_UNAVAILABLE) {
             fake_database_add_step(&database, step); /* the second attempt fails as well */
@@ -111,7 +111,7 @@ static void queries_get_sale_failures_have_their_verdicts(void **state)
         assert_int_equal(queries_get_sale(&store, &sale_id, 0, &arena, &sale), cases[i].verdict);
     }
     fake_database_add_step(&database,
-                           (struct fake_step){.where = FAKE_LOAD, .result = STORE_UNAVAILABLE});
+                           (struct fake_step){.where = FAKE_READ, .result = STORE_UNAVAILABLE});
     assert_int_equal(queries_get_sale(&store, &sale_id, 0, &arena, &sale), VERDICT_DONE);
 }
 
