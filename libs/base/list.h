@@ -91,6 +91,20 @@ static inline struct list_link *list_pop_front(struct list *list)
     return link;
 }
 
+/* Moves all of from, in order, to the end of to; from is empty afterwards. */
+static inline void list_append_all(struct list *to, struct list *from)
+{
+    if (from->count == 0) {
+        return;
+    }
+    from->head.next->prev = to->head.prev;
+    to->head.prev->next = from->head.next;
+    from->head.prev->next = &to->head;
+    to->head.prev = from->head.prev;
+    to->count += from->count;
+    list_init(from);
+}
+
 /* Moves all of from, in order, to the front of to; from is empty afterwards. */
 static inline void list_prepend_all(struct list *to, struct list *from)
 {

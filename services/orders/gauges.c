@@ -38,6 +38,16 @@ static int64_t read_orders_waiting(void *data)
     return (int64_t)stats_of(data).orders_waiting;
 }
 
+static int64_t read_changes_waiting(void *data)
+{
+    return (int64_t)stats_of(data).changes_waiting;
+}
+
+static int64_t read_acts_waiting(void *data)
+{
+    return (int64_t)stats_of(data).acts_waiting;
+}
+
 static int64_t read_lanes(void *data)
 {
     return (int64_t)stats_of(data).lanes;
@@ -114,6 +124,18 @@ static void add_held(struct gauges *gauges, const struct settings *settings,
          .setting = "ORDERS_QUEUE_MAX",
          .limit = settings->queue_max,
          .in_use = read_orders_waiting},
+        {.name = "changes_waiting",
+         .help = "Confirmations and cancellations that wait.",
+         .unit = "calls",
+         .setting = "ORDERS_QUEUE_MAX",
+         .limit = settings->queue_max,
+         .in_use = read_changes_waiting},
+        {.name = "acts_waiting",
+         .help = "Acts of administration on sales that wait.",
+         .unit = "calls",
+         .setting = "",
+         .limit = LIMITS_ACTS_MAX,
+         .in_use = read_acts_waiting},
         {.name = "lanes",
          .help = "Sales that have a lane, idle ones included.",
          .unit = "lanes",
@@ -121,13 +143,13 @@ static void add_held(struct gauges *gauges, const struct settings *settings,
          .limit = LIMITS_LANES_MAX,
          .in_use = read_lanes},
         {.name = "lanes_ready",
-         .help = "Lanes whose orders wait for a connection.",
+         .help = "Lanes that wait for a connection.",
          .unit = "lanes",
          .setting = "",
          .limit = LIMITS_LANES_MAX,
          .in_use = read_lanes_ready},
         {.name = "jobs_waiting",
-         .help = "Reads and acts of administration that wait.",
+         .help = "Reads and the making of sales that wait.",
          .unit = "calls",
          .setting = "",
          .limit = LIMITS_JOBS_MAX,
@@ -182,6 +204,11 @@ static void add_fixed(const struct settings *settings, struct ops_limits *limits
          .help = "The longest that a call may wait to be worked on.",
          .unit = "milliseconds",
          .limit = LIMITS_CALL_MS},
+        {.name = "events_age_seconds",
+         .help = "How long the events of orders can be read.",
+         .unit = "seconds",
+         .setting = "ORDERS_EVENTS_MAX_AGE_S",
+         .limit = settings->events_max_age_s},
         {.name = "drain_milliseconds",
          .help = "How long a drain works off what waits before it refuses the rest.",
          .unit = "milliseconds",

@@ -62,9 +62,24 @@ _Static_assert(LIMITS_CALL_ARENA_BYTES >= 4 * LIMITS_MESSAGE_BYTES_MAX,
 /* --- Lanes ----------------------------------------------------------------------------------- */
 
 #define LIMITS_LANES_MAX 10000
-#define LIMITS_JOBS_MAX  1024 /* reads and administration that wait */
+#define LIMITS_JOBS_MAX  1024 /* reads and the making of sales that wait */
+#define LIMITS_ACTS_MAX  256  /* acts on sales that wait; half of them on one */
 
-_Static_assert(LIMITS_JOBS_MAX < LIMITS_CALLS_MAX, "waiting reads leave calls for orders");
+_Static_assert(LIMITS_JOBS_MAX + LIMITS_ACTS_MAX < LIMITS_CALLS_MAX,
+               "waiting reads and acts leave calls for orders");
+
+/* --- What nobody asks for -------------------------------------------------------------------- */
+
+/* How often sales are looked for that have something due. */
+#define LIMITS_SWEEP_INTERVAL_MS INT64_C(150)
+/* What the clocks of two machines may differ by in the length of one lease, and some more. */
+#define LIMITS_LEASE_MARGIN_MS INT64_C(15)
+/* How often old events are looked for. */
+#define LIMITS_PRUNE_INTERVAL_MS INT64_C(60000)
+
+_Static_assert(2 * LIMITS_SWEEP_INTERVAL_MS + CONTRACT_BOARD_LEASE_MS + LIMITS_LEASE_MARGIN_MS <
+                   1000 - 150,
+               "a unit is sold again within a second of its hold's end, transactions included");
 
 /* --- Start and stop -------------------------------------------------------------------------- */
 

@@ -67,6 +67,33 @@ static void register_batches(struct observe *observe, struct metrics *metrics)
         "How long one batch of orders took, retries included.", NULL, &metrics_bounds_seconds);
 }
 
+static void register_settlements(struct observe *observe, struct metrics *metrics)
+{
+    for (enum verdict verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+        observe->_settlements[verdict] = metrics_counter(
+            metrics, "stampede_settlements_total", "Confirmations and cancellations, by outcome.",
+            METRICS_LABELS({"outcome", verdict_name(verdict)}));
+    }
+    observe->_settle_size = metrics_histogram(metrics, "stampede_settle_batch_size",
+                                              "Confirmations and cancellations of one transaction.",
+                                              NULL, &metrics_bounds_sizes);
+    observe->_settle_seconds =
+        metrics_histogram(metrics, "stampede_settle_batch_duration_seconds",
+                          "How long one batch of confirmations and cancellations took.", NULL,
+                          &metrics_bounds_seconds);
+}
+
+static void register_sweeps(struct observe *observe, struct metrics *metrics)
+{
+    observe->_expired =
+        metrics_counter(metrics, "stampede_expired_total", "Holds that a sweep let expire.", NULL);
+    observe->_matured =
+        metrics_counter(metrics, "stampede_matured_units_total",
+                        "Units that came back to a sold-out sale and can be sold again.", NULL);
+    observe->_events_pruned = metrics_counter(metrics, "stampede_events_pruned_total",
+                                              "Events of orders deleted for their age.", NULL);
+}
+
 static void register_database(struct observe *observe, struct metrics *metrics)
 {
     for (size_t i = 0; i < OBSERVE_SQLSTATE_CLASSES; i++) {
@@ -96,6 +123,8 @@ int observe_init(struct observe *observe, struct metrics *metrics, const char *v
     register_rpc(observe, metrics);
     register_orders(observe, metrics);
     register_batches(observe, metrics);
+    register_settlements(observe, metrics);
+    register_sweeps(observe, metrics);
     register_database(observe, metrics);
     return 0;
 }
@@ -153,6 +182,32 @@ void observe_orders(const struct observe *observe, const size_t counts[VERDICT_C
             metrics_counter_add(observe->_refused_orders[verdict], counts[verdict]);
         }
     }
+}
+
+void observe_settled(const struct observe *observe, const size_t counts[VERDICT_COUNT],
+                     int64_t duration_ns)
+{
+    size_t size = 0;
+    for (size_t verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+        size += counts[verdict];
+        if (counts[verdict] > 0) {
+            metrics_counter_add(observe->_settlements[verdict], counts[verdict]);
+        }
+    }
+    metrics_histogram_observe(observe->_settle_size, (double)size);
+    metrics_histogram_observe(observe->_settle_seconds, (double)duration_ns * per_ns);
+}
+
+void observe_swept(const struct observe *observe, size_t expired, int32_t matured)
+{
+    CHECK(matured >= 0);
+    metrics_counter_add(observe->_expired, expired);
+    metrics_counter_add(observe->_matured, (uint64_t)matured);
+}
+
+void observe_pruned(const struct observe *observe, size_t events)
+{
+    metrics_counter_add(observe->_events_pruned, events);
 }
 
 void observe_refused(const struct observe *observe, const char *reason)

@@ -29,6 +29,9 @@ struct observe {
     struct metrics_histogram *(*_rpc)[OBSERVE_RESULT_COUNT];
     struct metrics_histogram *_batch_size, *_batch_seconds;
     struct metrics_counter *_orders[VERDICT_COUNT];
+    struct metrics_counter *_settlements[VERDICT_COUNT];
+    struct metrics_histogram *_settle_size, *_settle_seconds;
+    struct metrics_counter *_expired, *_matured, *_events_pruned;
     struct metrics_counter **_refused;                      /* by index in contract_reasons */
     struct metrics_counter *_refused_orders[VERDICT_COUNT]; /* the same counters, by verdict */
     struct metrics_counter *_db_errors[OBSERVE_SQLSTATE_CLASSES];
@@ -46,6 +49,12 @@ void observe_rpc(const struct observe *observe, const char *full_method, enum rp
 void observe_batch(const struct observe *observe, size_t orders, int64_t duration_ns);
 void observe_orders(const struct observe *observe, const size_t counts[VERDICT_COUNT]);
 void observe_refused(const struct observe *observe, const char *reason);
+/* A batch of confirmations and cancellations was decided. */
+void observe_settled(const struct observe *observe, const size_t counts[VERDICT_COUNT],
+                     int64_t duration_ns);
+/* A sweep let so many holds expire and so many units be sold again. */
+void observe_swept(const struct observe *observe, size_t expired, int32_t matured);
+void observe_pruned(const struct observe *observe, size_t events);
 void observe_db_error(const struct observe *observe, const char *sqlstate);
 void observe_db_reconnect(const struct observe *observe);
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "drain.h"
 #include "gauges.h"
+#include "janitor.h"
 #include "limits.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
@@ -17,10 +18,13 @@
 #include "orders/adapters/grpc/sale_service.h"
 #include "orders/adapters/postgres/store_postgres.h"
 #include "orders/adapters/system/system_posix.h"
+#include "orders/lanes/pruner.h"
+#include "orders/lanes/sweeper.h"
 #include "orders/lanes/workers.h"
 #include "pool_view.h"
 #include "rpc/core.h"
 #include "rpc/health.h"
+#include "rpc/reflection.h"
 #include "rpc/server.h"
 #include "settings.h"
 
@@ -38,11 +42,15 @@ struct service {
     struct pool_view pool_view;
     struct store *stores; /* settings->pool_size of them */
     struct lanes *lanes;
+    struct sweeper *sweeper;
+    struct pruner pruner;
+    struct janitor *janitor; /* from before the workers run until after */
     struct workers *workers; /* while they run */
     struct access access;
     struct calls calls;
     struct ops_service ops_service;
     struct rpc_health *health;
+    struct rpc_reflection *reflection;
     struct rpc_server *server;
     bool server_runs;
     struct gauges gauges;
@@ -129,7 +137,33 @@ static void on_refused(void *data, const char *reason)
 static void on_batch(void *data, const struct lane_task *task, int64_t duration_ns)
 {
     const struct service *service = data;
-    observe_batch(&service->observe, task->order_count, duration_ns);
+    observe_batch(&service->observe, task->count, duration_ns);
+}
+
+static void on_settled(void *data, const struct lane_task *task, int64_t duration_ns)
+{
+    const struct service *service = data;
+    size_t counts[VERDICT_COUNT] = {0};
+    for (size_t i = 0; i < task->count; i++) {
+        counts[task->changes[i]->item.verdict]++;
+    }
+    observe_settled(&service->observe, counts, duration_ns);
+}
+
+static void on_swept(void *data, size_t expired, int32_t matured)
+{
+    struct service *service = data;
+    observe_swept(&service->observe, expired, matured);
+    if (expired > 0) {
+        sweeper_hurry(service->sweeper);
+        janitor_wake(service->janitor);
+    }
+}
+
+static void on_pruned(void *data, size_t count)
+{
+    const struct service *service = data;
+    observe_pruned(&service->observe, count);
 }
 
 static void on_connection(void *data, size_t worker, bool connected)
@@ -191,12 +225,37 @@ static int make_lanes(struct service *service)
 {
     const struct lanes_config config = {
         .queue_max = (size_t)service->settings->queue_max,
+        .changes_max = (size_t)service->settings->queue_max,
+        .acts_max = LIMITS_ACTS_MAX,
         .jobs_max = LIMITS_JOBS_MAX,
         .lanes_max = LIMITS_LANES_MAX,
-        .batch_max = PLACEMENT_BATCH_MAX,
+        .batch_max = LANES_BATCH_MAX,
         .system = &system_posix,
     };
     return lanes_create(&config, &service->lanes);
+}
+
+/* What the janitor sees to. */
+static int make_duties(struct service *service)
+{
+    const struct sweeper_config sweeper = {
+        .lanes = service->lanes,
+        .system = &system_posix,
+        .interval_ns = LIMITS_SWEEP_INTERVAL_MS * CLOCK_NS_PER_MS,
+        .lease_ns = (CONTRACT_BOARD_LEASE_MS + LIMITS_LEASE_MARGIN_MS) * CLOCK_NS_PER_MS,
+        .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
+    };
+    const struct pruner_config pruner = {
+        .lanes = service->lanes,
+        .system = &system_posix,
+        .interval_ns = LIMITS_PRUNE_INTERVAL_MS * CLOCK_NS_PER_MS,
+        .age_us = service->settings->events_max_age_s * INT64_C(1000000),
+        .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
+        .data = service,
+        .on_pruned = on_pruned,
+    };
+    pruner_init(&service->pruner, &pruner);
+    return sweeper_create(&sweeper, &service->sweeper);
 }
 
 static int make_stores(struct service *service)
@@ -244,6 +303,9 @@ static int make_calls(struct service *service)
 static int make_health(struct service *service)
 {
     int error = rpc_health_create(&service->health);
+    if (error == 0) {
+        error = rpc_reflection_create(&service->reflection);
+    }
     for (size_t i = 0; error == 0 && i < COUNT_OF(health_names); i++) {
         error =
             rpc_health_set(service->health, health_names[i].name, !health_names[i].needs_database);
@@ -269,6 +331,9 @@ static int add_services(struct service *service)
     }
     if (error == 0) {
         error = rpc_health_add_to(service->health, service->server);
+    }
+    if (error == 0) {
+        error = rpc_reflection_add_to(service->reflection, service->server);
     }
     return error;
 }
@@ -329,6 +394,9 @@ static int make_all(struct service *service)
     int error = make_metrics(service);
     if (error == 0) {
         error = make_lanes(service);
+    }
+    if (error == 0) {
+        error = make_duties(service);
     }
     if (error == 0) {
         error = pool_view_init(&service->pool_view, service->lanes, &service->observe,
@@ -398,6 +466,20 @@ static void log_cannot_listen(const struct config_address *address, const char *
     log_event(LOG_ERROR, "cannot_listen", LOG_STR("message", text), LOG_STR("setting", setting));
 }
 
+/* Before the workers, who tell it what they did. */
+static int start_janitor(struct service *service)
+{
+    const struct janitor_duty duties[] = {
+        {.tick = sweeper_tick, .data = service->sweeper},
+        {.tick = pruner_tick, .data = &service->pruner},
+    };
+    int error = janitor_start(duties, 0, &service->janitor);
+    if (error < 0) {
+        log_event(LOG_ERROR, "cannot_start", LOG_STR("message", strerror(-error)));
+    }
+    return error;
+}
+
 static int start_workers(struct service *service)
 {
     const struct workers_config config = {
@@ -407,7 +489,11 @@ static int start_workers(struct service *service)
         .count = (size_t)service->settings->pool_size,
         .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
         .decision_ns_max = LIMITS_DECISION_MS * CLOCK_NS_PER_MS,
-        .observer = {.data = service, .on_batch = on_batch, .on_connection = on_connection},
+        .observer = {.data = service,
+                     .on_batch = on_batch,
+                     .on_settled = on_settled,
+                     .on_swept = on_swept,
+                     .on_connection = on_connection},
     };
     int error = workers_start(&config, &service->workers);
     if (error < 0) {
@@ -424,7 +510,10 @@ int service_start(struct service *service)
     int grpc_port = 0;
 
     log_limits(&service->limits);
-    int error = start_workers(service);
+    int error = start_janitor(service);
+    if (error == 0) {
+        error = start_workers(service);
+    }
     if (error < 0) {
         return error;
     }
@@ -456,7 +545,8 @@ static void sleep_ms(int64_t ms)
 static bool has_work(struct service *service)
 {
     struct lanes_stats stats = lanes_stats(service->lanes);
-    return stats.orders_waiting + stats.orders_deciding + stats.jobs_waiting + stats.workers_busy >
+    return stats.orders_waiting + stats.orders_deciding + stats.changes_waiting +
+               stats.acts_waiting + stats.jobs_waiting + stats.workers_busy >
            0;
 }
 
@@ -466,6 +556,8 @@ static void stop_workers(struct service *service)
     lanes_stop(service->lanes);
     workers_join(service->workers);
     service->workers = NULL;
+    janitor_stop(service->janitor);
+    service->janitor = NULL;
 }
 
 /* Everything stops in the order in which calls flow; the ops listener tells of it until the end. */
@@ -525,10 +617,13 @@ void service_destroy(struct service *service)
     }
     ops_server_destroy(service->ops);
     rpc_server_destroy(service->server);
+    rpc_reflection_destroy(service->reflection);
     rpc_health_destroy(service->health);
     calls_fini(&service->calls);
     destroy_stores(service);
     pool_view_fini(&service->pool_view);
+    janitor_stop(service->janitor); /* when the workers did not start */
+    sweeper_destroy(service->sweeper);
     lanes_destroy(service->lanes);
     observe_fini(&service->observe);
     metrics_destroy(service->metrics);

@@ -19,7 +19,10 @@ static const struct config_setting table[] = {
     CONFIG_ADDRESS(struct settings, ops_address, "ORDERS_OPS_ADDR", "127.0.0.1:9102",
                    "Where /livez, /readyz, /metrics and /limits are served."),
     CONFIG_INT(struct settings, queue_max, "ORDERS_QUEUE_MAX", "20000", 2, 1000000, "orders",
-               "Orders that may wait for a connection; half of them in one sale."),
+               "Orders that may wait for a connection, half of them in one sale; as many "
+               "confirmations and cancellations."),
+    CONFIG_INT(struct settings, events_max_age_s, "ORDERS_EVENTS_MAX_AGE_S", "604800", 60, 31536000,
+               "seconds", "How long the events of orders can be read before they are deleted."),
     CONFIG_DURATION_MS(struct settings, drain_timeout_ms, "ORDERS_DRAIN_TIMEOUT_MS", "10000", 0,
                        DRAIN_MS_MAX,
                        "How long a drain works off what waits before it refuses the rest; what is "

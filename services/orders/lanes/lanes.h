@@ -4,8 +4,8 @@
  * Every known sale with traffic has a lane, a FIFO of its orders. A lane is owned by at most one
  * worker at a time, so one process never waits on its own row locks, and whatever arrives while it
  * is owned becomes the next batch. Lanes that have orders and no owner stand in line: each turn
- * takes one batch, then the next lane has its turn. Orders of sales that are not known yet wait in
- * the lobby until one look-up in bulk has told which sales exist. Reads and administration are
+ * takes one batch, then the next lane has its turn. What is for sales that are not known yet waits
+ * in the lobby until one look-up in bulk has told which sales exist. Reads and administration are
  * jobs, in a line of their own.
  *
  * A lane has more than orders: confirmations and cancellations (changes) with a bound of their own,
@@ -13,15 +13,16 @@
  * transaction of one of them: acts and changes go before orders and the sweep after them, but none
  * has two turns while another waits.
  *
- * Nothing waits without a bound: when queue_max orders wait, or half of them in one lane, further
- * ones are refused; when no connection is left, all are. Every order and every job is answered
- * exactly once.
+ * Nothing waits without a bound: when as many of a kind wait as may, or half of them in one lane,
+ * further ones are refused; when no connection is left, all are. Every order, change, act and job
+ * is answered exactly once. A wish for a sweep is nobody's question: a drain or a lost database
+ * drops it.
  *
  *   submit ──▶ lobby ──look-up──▶ lane ──taken──▶ worker ──▶ answered
  *      │         └── no such sale ──────────────────────────────▲
  *      └── full, draining, no database ─────────────────────────┘
  *
- * All functions may be called from any thread.
+ * All functions may be called from any thread. The workers' side is in lanes_work.h.
  */
 #ifndef ORDERS_LANES_LANES_H
 #define ORDERS_LANES_LANES_H
@@ -36,12 +37,30 @@ struct lanes;
 struct lane;
 struct lane_batch;
 
+/* What a lane has turns for. The first ones come in queues, each entry by itself. */
+enum lane_kind {
+    LANE_ACTS,
+    LANE_CHANGES,
+    LANE_ORDERS,
+    LANE_SWEEP,
+    LANE_KINDS,
+};
+#define LANE_QUEUES LANE_SWEEP
+
+/* An act, change or order where it waits: in the lobby, in a lane, with a worker. */
+struct lane_entry {
+    struct list_link _link;
+    enum lane_kind _kind;
+    const struct uuid *_sale_id;
+    size_t _looked_up; /* in a taken lobby: its sale's index in the task */
+};
+
 /* One order in flight. Memory is the batch owner's until on_answered. */
 struct lane_order {
     struct place_orders_item item;
-    struct list_link _link;
+    int64_t retry_after_ms; /* out: for OVERLOADED */
+    struct lane_entry _entry;
     struct lane_batch *_batch;
-    size_t _looked_up; /* in a taken lobby: its sale's index in the task */
 };
 
 /* The orders of one call, all of one sale. Told once, when each order has its verdict. */
@@ -63,7 +82,7 @@ struct lane_change {
     void (*on_answered)(struct lane_change *change, void *data);
     void *data;
     int64_t retry_after_ms; /* out: for OVERLOADED */
-    struct list_link _link;
+    struct lane_entry _entry;
 };
 
 /* A read or an act of administration. Exactly one of run and refuse is called. */
@@ -73,7 +92,9 @@ struct lane_job {
     void (*run)(struct lane_job *job, const struct store *store, struct arena *arena);
     /* Any thread, also inside lanes_submit_job. */
     void (*refuse)(struct lane_job *job, enum verdict verdict);
-    struct list_link _link;
+    struct lane_entry _entry;
+    struct uuid _sale_id;  /* of an act */
+    enum verdict _refusal; /* what it is refused with, once it is */
 };
 
 /* What a worker is for. */
@@ -83,16 +104,22 @@ enum lane_duty {
     LANE_DUTY_BOTH,   /* turn about: a pool of one connection */
 };
 
+/* No batch of either kind is larger. */
+#define LANES_BATCH_MAX                                                                            \
+    (PLACEMENT_BATCH_MAX < SETTLEMENT_BATCH_MAX ? PLACEMENT_BATCH_MAX : SETTLEMENT_BATCH_MAX)
+
 struct lanes_config {
-    size_t queue_max; /* orders that wait, in lanes and lobby together */
-    size_t jobs_max;  /* jobs that wait */
-    size_t lanes_max; /* lanes that exist; idle ones make room */
-    size_t batch_max; /* orders taken at a time, at most PLACEMENT_BATCH_MAX */
+    size_t queue_max;   /* orders that wait, in lanes and lobby together; half in one lane */
+    size_t changes_max; /* changes that wait, likewise */
+    size_t acts_max;    /* acts that wait, likewise */
+    size_t jobs_max;    /* jobs that wait, the urgent ones aside */
+    size_t lanes_max;   /* lanes that exist; idle ones make room */
+    size_t batch_max;   /* orders or changes taken at a time, at most LANES_BATCH_MAX */
     const struct system_port *system;
 };
 
 struct lanes_stats {
-    size_t orders_waiting; /* in lanes and lobby */
+    size_t orders_waiting, changes_waiting, acts_waiting; /* in lanes and lobby */
     size_t jobs_waiting;
     size_t lanes, lanes_ready;
     size_t orders_deciding;           /* taken by workers and not yet answered */
@@ -112,8 +139,9 @@ void lanes_submit(struct lanes *lanes, struct lane_batch *batch);
 
 void lanes_submit_job(struct lanes *lanes, struct lane_job *job);
 
-/* The same for what keeps the service itself going (discovery, the board): it is taken before other
- * jobs. Its submitter has one of a kind under way at a time. */
+/* The same for what keeps the service itself going (discovery, the board): it is taken before what
+ * else waits for that connection, though never twice before it. Its submitter has one of a kind
+ * under way at a time, so there is no other bound. */
 void lanes_submit_urgent_job(struct lanes *lanes, struct lane_job *job);
 
 /* Takes in a confirmation or cancellation. */
@@ -136,68 +164,17 @@ void lanes_drain(struct lanes *lanes);
  */
 void lanes_cut(struct lanes *lanes);
 
-/* Wakes every worker; lanes_take then returns LANE_TASK_STOP once nothing waits for its duty. */
-void lanes_stop(struct lanes *lanes);
-
-struct lanes_stats lanes_stats(struct lanes *lanes);
-
-/* How long a refused caller should wait, from how fast orders were answered lately. */
-int64_t lanes_retry_after_ms(struct lanes *lanes);
-
-/* --- For workers ----------------------------------------------------------------------------- */
-
-enum lane_task_kind {
-    LANE_TASK_ORDERS,
-    LANE_TASK_JOB,
-    LANE_TASK_LOBBY,
-    LANE_TASK_IDLE, /* nothing came for a while: a moment to look after the connection */
-    LANE_TASK_STOP,
-};
-
-struct lane_task {
-    enum lane_task_kind kind;
-    struct uuid sale_id;                            /* ORDERS */
-    struct lane *_lane;                             /* ORDERS */
-    struct lane_order *orders[PLACEMENT_BATCH_MAX]; /* ORDERS */
-    size_t order_count;
-    struct lane_job *job;                      /* JOB */
-    size_t _lobby_count;                       /* LOBBY: its first orders, whom this is about */
-    struct uuid sale_ids[PLACEMENT_BATCH_MAX]; /* LOBBY: distinct */
-    bool sale_known[PLACEMENT_BATCH_MAX];      /* LOBBY: set by the worker */
-    size_t sale_count;
-};
-
-/* A worker has a connection: what waits for its duty may be worked off. */
-void lanes_worker_joined(struct lanes *lanes, enum lane_duty duty);
-
-/*
- * A worker has lost its connection. When it was the last one for its duty, all that waits for it is
- * refused as DATABASE_UNAVAILABLE, and so is all that comes, until one joins.
+/* Wakes every worker; lanes_work_take then returns LANE_TASK_STOP once nothing waits for its duty.
  */
-void lanes_worker_left(struct lanes *lanes, enum lane_duty duty);
+void lanes_stop(struct lanes *lanes);
 
 /* Whether lanes_stop was called. */
 bool lanes_is_stopping(struct lanes *lanes);
 
-/* How long lanes_take waits before it returns LANE_TASK_IDLE. */
-#define LANES_IDLE_MS 250
+struct lanes_stats lanes_stats(struct lanes *lanes);
 
-/* Blocks until there is something to do for this duty, at most LANES_IDLE_MS. */
-void lanes_take(struct lanes *lanes, enum lane_duty duty, struct lane_task *ret_task);
-
-/*
- * Ends an ORDERS task whose items all have verdicts: gives the lane back first, so that the next
- * batch can begin, then answers.
- */
-void lanes_finish_orders(struct lanes *lanes, struct lane_task *task);
-
-/* Ends a LOBBY task: orders of known sales go to their lanes, the others are answered. */
-void lanes_finish_lobby(struct lanes *lanes, struct lane_task *task);
-
-/* Ends a LOBBY task whose look-up failed: its orders are refused with verdict. */
-void lanes_fail_lobby(struct lanes *lanes, struct lane_task *task, enum verdict verdict);
-
-/* Ends a JOB task, after run has been called. */
-void lanes_finish_job(struct lanes *lanes, struct lane_task *task);
+/* How long a refused caller should wait, from how fast all lanes answered lately. What a lane
+ * itself refused says so of its own (retry_after_ms). */
+int64_t lanes_retry_after_ms(struct lanes *lanes);
 
 #endif

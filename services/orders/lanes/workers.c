@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "orders/logic/sweep_sale.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -64,7 +65,7 @@ static bool connect_or_stop(struct worker *worker)
 static void work_on_orders(struct worker *worker)
 {
     const struct workers_config *config = &worker->workers->config;
-    struct place_orders_item *items[PLACEMENT_BATCH_MAX];
+    struct place_orders_item *items[LANES_BATCH_MAX];
     struct lane_task *task = &worker->task;
     struct place_orders use_case = {
         .store = worker->store,
@@ -74,12 +75,56 @@ static void work_on_orders(struct worker *worker)
     };
     int64_t begun_ns = now_ns(worker);
 
-    for (size_t i = 0; i < task->order_count; i++) {
+    for (size_t i = 0; i < task->count; i++) {
         items[i] = &task->orders[i]->item;
     }
-    place_orders_run(&use_case, &task->sale_id, items, task->order_count, &worker->arena);
+    place_orders_run(&use_case, &task->sale_id, items, task->count, &worker->arena);
     config->observer.on_batch(config->observer.data, task, now_ns(worker) - begun_ns);
-    lanes_finish_orders(config->lanes, task);
+    lanes_work_finish_turn(config->lanes, task);
+}
+
+static void work_on_changes(struct worker *worker)
+{
+    const struct workers_config *config = &worker->workers->config;
+    struct settle_orders_item *items[LANES_BATCH_MAX];
+    struct lane_task *task = &worker->task;
+    struct settle_orders use_case = {
+        .store = worker->store,
+        .system = config->system,
+        .transaction_ns_max = config->transaction_ns_max,
+        .decision_ns_max = config->decision_ns_max,
+    };
+    int64_t begun_ns = now_ns(worker);
+
+    for (size_t i = 0; i < task->count; i++) {
+        items[i] = &task->changes[i]->item;
+    }
+    settle_orders_run(&use_case, &task->sale_id, items, task->count, &worker->arena);
+    config->observer.on_settled(config->observer.data, task, now_ns(worker) - begun_ns);
+    lanes_work_finish_turn(config->lanes, task);
+}
+
+/* A sweep that could not be done is found again by the next discovery. */
+static void work_on_sweep(struct worker *worker)
+{
+    const struct workers_config *config = &worker->workers->config;
+    struct lane_task *task = &worker->task;
+    struct sweep_sale use_case = {
+        .store = worker->store,
+        .deadline_ns = now_ns(worker) + config->transaction_ns_max,
+    };
+    size_t expired = 0;
+    int32_t matured = 0;
+
+    enum store_result result = sweep_sale_run(&use_case, &task->sale_id, task->mature_up_to,
+                                              &worker->arena, &expired, &matured);
+    if (result == STORE_OK) {
+        config->observer.on_swept(config->observer.data, expired, matured);
+        if (expired >= SETTLEMENT_EXPIRED_MAX) {
+            lanes_want_sweep(config->lanes, &task->sale_id, 0); /* there may be more of them */
+        }
+    }
+    lanes_work_finish_turn(config->lanes, task);
 }
 
 static enum store_result look_up(struct worker *worker)
@@ -101,13 +146,13 @@ static void work_on_lobby(struct worker *worker)
         result = look_up(worker); /* on a new connection, where one can be had quickly */
     }
     if (result == STORE_OK) {
-        lanes_finish_lobby(config->lanes, task);
+        lanes_work_finish_lobby(config->lanes, task);
     } else {
-        lanes_fail_lobby(config->lanes, task, VERDICT_DATABASE_UNAVAILABLE);
+        lanes_work_fail_lobby(config->lanes, task, VERDICT_DATABASE_UNAVAILABLE);
     }
 }
 
-static void work_on_job(struct worker *worker)
+static void run_job(struct worker *worker)
 {
     struct lane_job *job = worker->task.job;
     if (job->deadline_ns <= now_ns(worker)) {
@@ -115,20 +160,32 @@ static void work_on_job(struct worker *worker)
     } else {
         job->run(job, worker->store, &worker->arena);
     }
-    lanes_finish_job(worker->workers->config.lanes, &worker->task);
 }
 
 static void work_on_task(struct worker *worker)
 {
+    struct lanes *lanes = worker->workers->config.lanes;
+
     switch (worker->task.kind) {
     case LANE_TASK_ORDERS:
         work_on_orders(worker);
         return;
+    case LANE_TASK_CHANGES:
+        work_on_changes(worker);
+        return;
+    case LANE_TASK_SWEEP:
+        work_on_sweep(worker);
+        return;
     case LANE_TASK_LOBBY:
         work_on_lobby(worker);
         return;
+    case LANE_TASK_ACT:
+        run_job(worker);
+        lanes_work_finish_turn(lanes, &worker->task);
+        return;
     case LANE_TASK_JOB:
-        work_on_job(worker);
+        run_job(worker);
+        lanes_work_finish_job(lanes, &worker->task);
         return;
     case LANE_TASK_IDLE:
     case LANE_TASK_STOP:
@@ -143,7 +200,7 @@ static bool work_until_lost(struct worker *worker)
     const struct store *store = worker->store;
     do {
         atomic_store(&worker->state, WORKER_IDLE);
-        lanes_take(worker->workers->config.lanes, worker->duty, &worker->task);
+        lanes_work_take(worker->workers->config.lanes, worker->duty, &worker->task);
         if (worker->task.kind == LANE_TASK_STOP) {
             return false;
         }
@@ -178,11 +235,11 @@ static void *worker_main(void *data)
     bool goes_on = true;
 
     while (goes_on && connect_or_stop(worker)) {
-        lanes_worker_joined(config->lanes, worker->duty);
+        lanes_work_joined(config->lanes, worker->duty);
         config->observer.on_connection(config->observer.data, worker->index, true);
         goes_on = work_until_gone(worker);
         atomic_store(&worker->state, WORKER_CONNECTING);
-        lanes_worker_left(config->lanes, worker->duty);
+        lanes_work_left(config->lanes, worker->duty);
         config->observer.on_connection(config->observer.data, worker->index, false);
     }
     return NULL;

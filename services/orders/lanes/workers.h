@@ -6,7 +6,7 @@
 #ifndef ORDERS_LANES_WORKERS_H
 #define ORDERS_LANES_WORKERS_H
 
-#include "orders/lanes/lanes.h"
+#include "orders/lanes/lanes_work.h"
 
 struct workers;
 
@@ -15,6 +15,10 @@ struct workers_observer {
     void *data;
     /* One batch was decided: its verdicts are in the task's items. */
     void (*on_batch)(void *data, const struct lane_task *task, int64_t duration_ns);
+    /* The same for changes. */
+    void (*on_settled)(void *data, const struct lane_task *task, int64_t duration_ns);
+    /* A sweep let holds expire and units mature; also when there was nothing to do. */
+    void (*on_swept)(void *data, size_t expired, int32_t matured);
     /* A worker's connection came or went. */
     void (*on_connection)(void *data, size_t worker, bool connected);
 };

@@ -146,8 +146,11 @@ static void reply_to_single(struct placing *placing)
         STAMPEDE__ORDERS__V1__PLACE_ORDER_RESPONSE__INIT;
 
     if (verdict != VERDICT_PLACED && verdict != VERDICT_REPLAYED) {
-        struct rpc_status status =
-            messages_refusal(verdict, calls_retry_after_ms(placing->calls, verdict));
+        int64_t retry_after_ms = calls_retry_after_ms(placing->calls, verdict);
+        if (verdict == VERDICT_OVERLOADED) {
+            retry_after_ms = placing->batch.orders[0].retry_after_ms;
+        }
+        struct rpc_status status = messages_refusal(verdict, retry_after_ms);
         rpc_call_fail(placing->call, &status);
         return;
     }
@@ -184,19 +187,20 @@ static void log_trouble(const struct placing *placing, const struct place_orders
 }
 
 /*
- * The error message that orders refused for verdict share. How long to wait when there is too much
- * to do depends on the load, so that one is made for the call; the general one does where it cannot
- * be.
+ * The error message that orders refused for one verdict share. How long to wait when there is too
+ * much to do depends on the load of their sale's lane, so that one is made for the call; the
+ * general one does where it cannot be.
  */
-static struct Google__Rpc__Status *find_refusal(struct placing *placing, enum verdict verdict,
+static struct Google__Rpc__Status *find_refusal(struct placing *placing,
+                                                const struct lane_order *order,
                                                 struct Google__Rpc__Status **overloaded)
 {
+    enum verdict verdict = order->item.verdict;
     if (verdict != VERDICT_OVERLOADED) {
         return calls_refusal(placing->calls, verdict);
     }
     if (*overloaded == NULL) {
-        struct rpc_status status =
-            messages_refusal(verdict, calls_retry_after_ms(placing->calls, verdict));
+        struct rpc_status status = messages_refusal(verdict, order->retry_after_ms);
         *overloaded = rpc_status_to_message(&status, rpc_call_arena(placing->call));
     }
     return *overloaded != NULL ? *overloaded : calls_refusal(placing->calls, verdict);
@@ -227,7 +231,7 @@ static void on_answered(struct lane_batch *batch, void *data)
         }
         result_message *result = placing->results[at];
         result->outcome_case = STAMPEDE__ORDERS__V1__BATCH_PLACE_ORDERS_RESULT__OUTCOME_ERROR;
-        result->error = find_refusal(placing, item->verdict, &overloaded);
+        result->error = find_refusal(placing, &batch->orders[i], &overloaded);
         log_trouble(placing, item, placing->items[at]->request_id);
     }
     reply(placing);

@@ -21,6 +21,8 @@ static struct lanes *lanes;
 static void make_lanes(size_t queue_max, size_t lanes_max)
 {
     struct lanes_config config = {.queue_max = queue_max,
+                                  .changes_max = 8,
+                                  .acts_max = 4,
                                   .jobs_max = 4,
                                   .lanes_max = lanes_max,
                                   .batch_max = 4,
@@ -99,26 +101,26 @@ static struct lane_task task;
 
 static void take_lobby_as(bool known)
 {
-    lanes_take(lanes, LANE_DUTY_READS, &task);
+    lanes_work_take(lanes, LANE_DUTY_READS, &task);
     assert_int_equal(task.kind, LANE_TASK_LOBBY);
     for (size_t i = 0; i < task.sale_count; i++) {
         task.sale_known[i] = known;
     }
-    lanes_finish_lobby(lanes, &task);
+    lanes_work_finish_lobby(lanes, &task);
 }
 
 static void finish_with(enum verdict verdict)
 {
-    for (size_t i = 0; i < task.order_count; i++) {
+    for (size_t i = 0; i < task.count; i++) {
         task.orders[i]->item.verdict = verdict;
     }
-    lanes_finish_orders(lanes, &task);
+    lanes_work_finish_turn(lanes, &task);
 }
 
 static void join_both(void)
 {
-    lanes_worker_joined(lanes, LANE_DUTY_ORDERS);
-    lanes_worker_joined(lanes, LANE_DUTY_READS);
+    lanes_work_joined(lanes, LANE_DUTY_ORDERS);
+    lanes_work_joined(lanes, LANE_DUTY_READS);
 }
 
 /* Orders of sales that do not exist never make a lane (a flood of random ids costs no memory). */
@@ -147,14 +149,14 @@ static void lanes_owned_lane_collects_the_next_batch(void **state)
     join_both();
     submit(&first, &sale_id, 1, "a");
     take_lobby_as(true);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
-    assert_int_equal(task.order_count, 1);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.count, 1);
     submit(&second, &sale_id, 3, "b");
     assert_int_equal(lanes_stats(lanes).lanes_ready, 0);
     finish_with(VERDICT_PLACED);
     assert_int_equal(atomic_load(&first.answered), 1);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
-    assert_int_equal(task.order_count, 3);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.count, 3);
     assert_ptr_equal(task.orders[0], &second.orders[0]);
     finish_with(VERDICT_PLACED);
     assert_int_equal(atomic_load(&second.answered), 1);
@@ -171,15 +173,15 @@ static void lanes_take_turns_one_batch_each(void **state)
     submit(&hot, &hot_id, 8, "h");
     submit(&quiet, &quiet_id, 1, "q");
     take_lobby_as(true);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     assert_true(uuid_equal(&task.sale_id, &hot_id));
-    assert_int_equal(task.order_count, 4); /* batch_max */
+    assert_int_equal(task.count, 4); /* batch_max */
     finish_with(VERDICT_PLACED);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     assert_true(uuid_equal(&task.sale_id, &quiet_id));
     finish_with(VERDICT_PLACED);
     assert_int_equal(atomic_load(&quiet.answered), 1);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     assert_true(uuid_equal(&task.sale_id, &hot_id));
     finish_with(VERDICT_PLACED);
     assert_int_equal(atomic_load(&hot.answered), 1);
@@ -199,7 +201,7 @@ static void lanes_full_lane_refuses_the_rest(void **state)
     assert_int_equal(second.orders[1].item.verdict, 0);
     assert_int_equal(second.orders[2].item.verdict, VERDICT_OVERLOADED);
     assert_int_equal(second.orders[3].item.verdict, VERDICT_OVERLOADED);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     finish_with(VERDICT_PLACED);
     assert_int_equal(atomic_load(&second.answered), 1);
 }
@@ -214,14 +216,14 @@ static void lanes_last_worker_gone_refuses_what_waits_and_comes(void **state)
     join_both();
     submit(&waiting, &sale_id, 2, "a");
     take_lobby_as(true);
-    lanes_worker_left(lanes, LANE_DUTY_ORDERS);
+    lanes_work_left(lanes, LANE_DUTY_ORDERS);
     assert_int_equal(atomic_load(&waiting.answered), 1);
     assert_int_equal(waiting.orders[0].item.verdict, VERDICT_DATABASE_UNAVAILABLE);
     submit(&late, &sale_id, 1, "b");
     assert_int_equal(late.orders[0].item.verdict, VERDICT_DATABASE_UNAVAILABLE);
-    lanes_worker_joined(lanes, LANE_DUTY_ORDERS);
+    lanes_work_joined(lanes, LANE_DUTY_ORDERS);
     submit(&late, &sale_id, 1, "b");
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     finish_with(VERDICT_PLACED);
     assert_int_equal(late.orders[0].item.verdict, VERDICT_PLACED);
 }
@@ -239,11 +241,11 @@ static void lanes_drain_refuses_new_and_keeps_old(void **state)
     lanes_drain(lanes);
     submit(&new, &sale_id, 1, "b");
     assert_int_equal(new.orders[0].item.verdict, VERDICT_DRAINING);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     finish_with(VERDICT_PLACED);
     assert_int_equal(old.orders[0].item.verdict, VERDICT_PLACED);
     lanes_stop(lanes);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     assert_int_equal(task.kind, LANE_TASK_STOP);
 }
 
@@ -258,7 +260,7 @@ static void lanes_idle_lane_makes_room(void **state)
         struct uuid sale_id = {{i}};
         submit(&caller, &sale_id, 1, "c");
         take_lobby_as(true);
-        lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+        lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
         finish_with(VERDICT_PLACED);
         assert_true(lanes_stats(lanes).lanes <= 2);
         assert_int_equal(atomic_load(&caller.answered), 1);
@@ -306,7 +308,7 @@ static void lanes_jobs_are_bounded_and_refused(void **state)
         submit_job(&jobs[i]);
     }
     assert_int_equal(jobs[4].verdict, VERDICT_OVERLOADED);
-    lanes_worker_left(lanes, LANE_DUTY_READS);
+    lanes_work_left(lanes, LANE_DUTY_READS);
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(atomic_load(&jobs[i].refused), 1);
     }
@@ -326,21 +328,21 @@ static void lanes_lobby_and_jobs_take_turns(void **state)
     for (uint8_t i = 0; i < 3; i++) {
         struct uuid sale_id = {{(uint8_t)(i + 1)}};
         submit(&callers[i], &sale_id, 1, "c");
-        lanes_take(lanes, LANE_DUTY_READS, &task);
+        lanes_work_take(lanes, LANE_DUTY_READS, &task);
         if (task.kind == LANE_TASK_JOB) {
             assert_int_equal(i, 1);
             task.job->run(task.job, NULL, NULL);
-            lanes_finish_job(lanes, &task);
+            lanes_work_finish_job(lanes, &task);
             continue;
         }
         task.sale_known[0] = task.sale_known[1] = false;
-        lanes_finish_lobby(lanes, &task);
+        lanes_work_finish_lobby(lanes, &task);
     }
     assert_int_equal(atomic_load(&jobs[0].run), 1);
-    lanes_take(lanes, LANE_DUTY_READS, &task);
+    lanes_work_take(lanes, LANE_DUTY_READS, &task);
     assert_int_equal(task.kind, LANE_TASK_JOB);
     task.job->run(task.job, NULL, NULL);
-    lanes_finish_job(lanes, &task);
+    lanes_work_finish_job(lanes, &task);
     assert_int_equal(atomic_load(&callers[1].answered), 1);
 }
 
@@ -357,19 +359,19 @@ static void lanes_many_unknown_sales_are_each_answered(void **state)
         submit(&callers[i], &sale_id, 1, "c");
     }
     while (lanes_stats(lanes).orders_waiting > 0) {
-        lanes_take(lanes, LANE_DUTY_READS, &task);
+        lanes_work_take(lanes, LANE_DUTY_READS, &task);
         if (task.kind != LANE_TASK_LOBBY) {
             break;
         }
         for (size_t i = 0; i < task.sale_count; i++) {
             task.sale_known[i] = task.sale_ids[i].bytes[6] % 2 == 0;
         }
-        lanes_finish_lobby(lanes, &task);
+        lanes_work_finish_lobby(lanes, &task);
     }
     while (lanes_stats(lanes).orders_waiting > 0) {
-        lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+        lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
         assert_int_equal(task.sale_id.bytes[6] % 2, 0);
-        known += task.order_count;
+        known += task.count;
         finish_with(VERDICT_PLACED);
     }
     assert_int_equal(known, 350);
@@ -393,10 +395,10 @@ static void lanes_cut_refuses_what_waits_and_keeps_what_is_taken(void **state)
     join_both();
     submit(&taken, &sale_id, 1, "a");
     take_lobby_as(true);
-    lanes_take(lanes, LANE_DUTY_ORDERS, &task);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
     submit(&waiting, &sale_id, 2, "b");
     submit(&unknown, &other_id, 1, "c");
-    lanes_take(lanes, LANE_DUTY_READS, &lobby);
+    lanes_work_take(lanes, LANE_DUTY_READS, &lobby);
     assert_int_equal(lobby.kind, LANE_TASK_LOBBY);
     submit_job(&job);
     lanes_cut(lanes);
@@ -405,7 +407,7 @@ static void lanes_cut_refuses_what_waits_and_keeps_what_is_taken(void **state)
     assert_int_equal(atomic_load(&waiting.answered), 1);
     assert_int_equal(atomic_load(&unknown.answered), 0);
     lobby.sale_known[0] = true;
-    lanes_finish_lobby(lanes, &lobby);
+    lanes_work_finish_lobby(lanes, &lobby);
     assert_int_equal(unknown.orders[0].item.verdict, VERDICT_DRAINING);
     assert_int_equal(atomic_load(&taken.answered), 0);
     finish_with(VERDICT_PLACED);
@@ -430,6 +432,13 @@ static void ignore_batch(void *data, const struct lane_task *done, int64_t durat
     (void)duration_ns;
 }
 
+static void ignore_sweep(void *data, size_t expired, int32_t matured)
+{
+    (void)data;
+    (void)expired;
+    (void)matured;
+}
+
 static void count_losses(void *data, size_t worker, bool connected)
 {
     struct crowd *crowd = data;
@@ -450,7 +459,11 @@ static void start_workers(struct crowd *crowd, size_t count)
         .count = count,
         .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
         .decision_ns_max = 5 * CLOCK_NS_PER_SECOND,
-        .observer = {.data = crowd, .on_batch = ignore_batch, .on_connection = count_losses},
+        .observer = {.data = crowd,
+                     .on_batch = ignore_batch,
+                     .on_settled = ignore_batch,
+                     .on_swept = ignore_sweep,
+                     .on_connection = count_losses},
     };
     assert_int_equal(workers_start(&config, &crowd->workers), 0);
     while (lanes_stats(lanes).workers < count) {

@@ -1,0 +1,68 @@
+#include "orders/lanes/lane.h"
+
+void lane_init(struct lane *lane, const struct uuid *sale_id)
+{
+    *lane = (struct lane){.sale_id = *sale_id};
+    for (size_t kind = 0; kind < LANE_QUEUES; kind++) {
+        list_init(&lane->queues[kind]);
+    }
+}
+
+/* The kinds that wait, as a set. */
+static unsigned waiting_of(const struct lane *lane)
+{
+    unsigned waiting = lane->wants_sweep ? 1U << LANE_SWEEP : 0;
+    for (size_t kind = 0; kind < LANE_QUEUES; kind++) {
+        waiting |= list_is_empty(&lane->queues[kind]) ? 0 : 1U << kind;
+    }
+    return waiting;
+}
+
+bool lane_is_empty(const struct lane *lane)
+{
+    return waiting_of(lane) == 0;
+}
+
+size_t lane_depth(const struct lane *lane)
+{
+    return lane->queues[LANE_ORDERS].count + lane->queues[LANE_CHANGES].count;
+}
+
+int64_t lane_retry_after_ms(const struct lane *lane, int64_t now_ns)
+{
+    return lane_rate_retry_after_ms(&lane->rate, now_ns, lane_depth(lane));
+}
+
+void lane_want_sweep(struct lane *lane, int64_t mature_up_to)
+{
+    lane->wants_sweep = true;
+    if (mature_up_to > lane->mature_up_to) {
+        lane->mature_up_to = mature_up_to;
+    }
+}
+
+void lane_drop_wish(struct lane *lane)
+{
+    lane->wants_sweep = false;
+    lane->mature_up_to = 0;
+}
+
+enum lane_kind lane_turn(struct lane *lane)
+{
+    return (enum lane_kind)rotation_turn(&lane->_rotation, waiting_of(lane));
+}
+
+size_t lane_move(struct lane *lane, enum lane_kind kind, size_t count, struct list *to)
+{
+    struct list *queue = &lane->queues[kind];
+    size_t moved = queue->count;
+
+    if (moved <= count) {
+        list_append_all(to, queue);
+        return moved;
+    }
+    for (moved = 0; moved < count; moved++) {
+        list_push_back(to, list_pop_front(queue));
+    }
+    return moved;
+}
