@@ -88,6 +88,11 @@ struct calls_job {
 void calls_submit(const struct calls *calls, struct rpc_call *call, struct calls_job *job,
                   calls_run_fn run);
 
+/* The same for an act on one sale, which runs when the sale's lane has its turn; refused with
+ * SALE_NOT_FOUND where there is no such sale. sale_id lives as long as the job. */
+void calls_submit_act(const struct calls *calls, struct rpc_call *call, struct calls_job *job,
+                      const struct uuid *sale_id, calls_run_fn run);
+
 /* Until when run may block: one transaction, but no longer than the call lives. */
 int64_t calls_job_deadline_ns(const struct calls_job *job);
 
