@@ -22,6 +22,28 @@ declare -rA demanded=(
     [held_units]="orders_held_by_customer ((sale_id = \$1) AND (customer_id = asked.customer_id))
 sales_pkey (sale_id = \$1)"
     [insert_placed]="sales_pkey (sale_id = \$1)"
+    [expire_holds]="orders_due ((sale_id = \$1) AND (expire_time <= \$0))
+sales_pkey (sale_id = \$1)"
+    [owned_orders]="orders_pkey ((sale_id = \$1) AND (order_id = wanted.order_id))"
+    [change_orders]="orders_pkey ((sale_id = \$1) AND (order_id = wanted.order_id))"
+    [change_sale]="sales_pkey (sale_id = \$1)"
+    [find_restock]="sale_restocks_pkey ((sale_id = \$1) AND (idempotency_key = \$2))"
+    [find_price]="sales_pkey (sale_id = \$1)"
+    [list_orders]="orders_sale_id_number_key ((sale_id = \$1) AND (number > \$2))"
+    [list_customer_orders]="orders_ended_by_customer ((sale_id = \$1) AND (customer_id = \$2))
+orders_held_by_customer ((sale_id = \$1) AND (customer_id = \$2))"
+    [read_sales]="sales_pkey (sale_id = ANY (\$1))"
+    [read_order_ids]="orders_sale_id_number_key ((sale_id = \$1) AND (number > \$2))"
+    [read_event_bounds]="order_events_pkey (sale_id = \$1)
+sales_pkey (sale_id = \$1)"
+    [read_events]="order_events_pkey ((sale_id = \$1) AND (sequence >= \$2))"
+    [read_numbered_orders]="orders_sale_id_number_key ((sale_id = \$1) AND (number = wanted.number))"
+    [due_sales]="orders_due (sale_id > \$1)
+orders_due (sale_id > held_1.sale_id)
+sales_returning (sale_id > \$1)"
+    [prune_events]="order_events_pkey
+order_events_pkey (sale_id = oldest_1.sale_id)
+order_events_pkey (sale_id > oldest.sale_id)"
     [get_sale]="sales_pkey (sale_id = \$1)"
     [known_sales]="sales_pkey (sale_id = ANY (\$1))"
     [get_order]="orders_pkey ((sale_id = \$1) AND (order_id = \$2))
@@ -74,7 +96,7 @@ wrong=0
 look() {
     local query
     echo "== $1"
-    for query in lock_sale existing_orders held_units insert_placed get_sale known_sales get_order; do
+    for query in $(printf '%s\n' "${!demanded[@]}" | sort); do
         plan "$query" >"$work/plan"
         access_of <"$work/plan" >"$work/access"
         if [[ $(<"$work/access") == "${demanded[$query]}" ]]; then
@@ -97,15 +119,22 @@ admin "INSERT INTO sales (sale_id, sku, title, currency_code, unit_price_minor, 
            stock_total, stock_remaining, per_customer_limit, hold_seconds)
        SELECT gen_random_uuid(), 's', 't', 'EUR', 100, now(), now() + '1 day', 10000000, 10000000, 5, 60
        FROM generate_series(1, 20)"
-admin "INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, status)
+admin "UPDATE sales SET stock_returning = 1, stock_returned = 1, stock_remaining = 9999999
+       WHERE sale_id < '33333333-3333-3333-3333-333333333333'"
+admin "INSERT INTO order_events (sale_id, sequence, event_time, placed_from, placed_count,
+           placed_status)
+       SELECT sale_id, n, now(), n, 1, 'CONFIRMED' FROM sales, generate_series(1, 1000) AS n"
+admin "INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, status, expire_time)
        SELECT sale_id, gen_random_uuid(), n, 'customer-' || n / 2, 1,
-              CASE WHEN n % 10 = 0 THEN 'CANCELLED' ELSE 'CONFIRMED' END::order_status
+              CASE WHEN n % 10 = 0 THEN 'CANCELLED' WHEN n % 3 = 0 THEN 'RESERVED'
+                   ELSE 'CONFIRMED' END::order_status,
+              now() + n * interval '1 ms'
        FROM sales, generate_series(1, $orders / 20) AS n"
 look "$orders orders, the statistics of an empty table"
 admin "VACUUM ANALYZE"
 look "$orders orders, vacuumed and analyzed"
 admin "DELETE FROM pg_statistic"
 admin "UPDATE pg_class SET reltuples = -1, relpages = 0, relallvisible = 0
-       WHERE relname ~ '^(orders|sales)'"
+       WHERE relname ~ '^(order|sale)'"
 look "$orders orders, without statistics"
 exit "$wrong"

@@ -37,7 +37,7 @@
 #define READ_REPETITIONS  20000
 #define READ_ROUNDS       5
 #define BUFFER_BYTES      65536
-#define PLACED_PARAMETERS 9
+#define PLACED_PARAMETERS 14
 
 /* One batch: arrays, as the decision leaves them. */
 struct batch {
@@ -54,6 +54,7 @@ struct way {
     void (*place)(struct way *way, const struct batch *batch);
     struct uuid sale_id;
     int64_t version;
+    int32_t stock_remaining; /* after the batch that is under way */
     struct session session;
     struct session_config config;
     struct arena arena;
@@ -93,7 +94,7 @@ static void generated_place(struct way *way, const struct batch *batch)
                                    &(struct insert_placed_params){
                                        .sale_id = way->sale_id,
                                        .version = way->version,
-                                       .placed_units = (int32_t)batch->count,
+                                       .stock_remaining = way->stock_remaining,
                                        .order_count = batch->count,
                                        .order_ids = batch->ids,
                                        .customer_ids = batch->customers,
@@ -161,35 +162,55 @@ static char *put_quantities(char *out, const struct batch *batch)
     return out;
 }
 
+static char *put_empty(char *out, Oid element)
+{
+    out = put_word(out, 0);
+    out = put_word(out, 0);
+    return put_word(out, element);
+}
+
 static void send_by_hand(struct way *way, const struct batch *batch)
 {
     static const char status[] = "CONFIRMED";
-    static const int formats[PLACED_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const int formats[PLACED_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     uint64_t version = htobe64((uint64_t)way->version);
     uint64_t create_time = htobe64((uint64_t)(INT64_C(1700000000000000) - SQL_TYPE_EPOCH_UNIX_US));
-    uint32_t units = htobe32((uint32_t)batch->count);
+    uint32_t remaining = htobe32((uint32_t)way->stock_remaining), none = 0;
+    uint64_t none_ever = 0;
     char *ids = way->buffer;
     char *customers = put_ids(ids, batch);
     char *quantities = put_customers(customers, batch);
-    char *end = put_quantities(quantities, batch);
+    char *numbers = put_quantities(quantities, batch);
+    char *statuses = put_empty(numbers, SQL_TYPE_INT8);
+    char *end = put_empty(statuses, SQL_TYPE_TEXT);
     const char *const values[PLACED_PARAMETERS] = {(const char *)way->sale_id.bytes,
                                                    (const char *)&version,
-                                                   (const char *)&units,
+                                                   (const char *)&remaining,
+                                                   (const char *)&none,
+                                                   (const char *)&none_ever,
+                                                   (const char *)&none_ever,
                                                    ids,
                                                    customers,
                                                    quantities,
                                                    status,
                                                    (const char *)&create_time,
-                                                   NULL};
+                                                   NULL,
+                                                   numbers,
+                                                   statuses};
     const int lengths[PLACED_PARAMETERS] = {UUID_BYTES,
                                             sizeof(version),
-                                            sizeof(units),
+                                            sizeof(remaining),
+                                            sizeof(none),
+                                            sizeof(none_ever),
+                                            sizeof(none_ever),
                                             (int)(customers - ids),
                                             (int)(quantities - customers),
-                                            (int)(end - quantities),
+                                            (int)(numbers - quantities),
                                             (int)strlen(status),
                                             sizeof(create_time),
-                                            0};
+                                            0,
+                                            (int)(statuses - numbers),
+                                            (int)(end - statuses)};
     PGconn *connection = way->connection;
     if (PQsendQueryPrepared(connection, "b", 0, NULL, NULL, NULL, 1) != 1 ||
         PQsendQueryPrepared(connection, "i", PLACED_PARAMETERS, values, lengths, formats, 1) != 1 ||
@@ -255,6 +276,7 @@ static void new_sale(struct way *maker, struct way *way)
     int64_t made = 0;
     random_uuid(&way->sale_id);
     way->version = 1;
+    way->stock_remaining = STOCK;
     arena_reset(&maker->arena);
     expect(maker, insert_sale_exec(&maker->session, &maker->arena,
                                    &(struct insert_sale_params){
@@ -285,6 +307,7 @@ static void take_turn(struct way *way, size_t batch_size)
     uint64_t orders = 0;
     while (clock_monotonic_ns() < end_ns) {
         fill_batch(&batch, batch_size);
+        way->stock_remaining -= (int32_t)batch_size;
         int64_t cpu_before = cpu_ns();
         int64_t before = clock_monotonic_ns();
         way->place(way, &batch);

@@ -23,11 +23,13 @@ change() {
 
 # A sale of 10 with a limit of 2 per customer and three orders: confirmed, reserved, cancelled.
 plant_sound_sale() {
-    change "TRUNCATE sales, orders;
+    change "TRUNCATE sales, orders, order_events;
         INSERT INTO sales (sale_id, sku, title, currency_code, unit_price_minor, start_time,
-            end_time, stock_total, stock_remaining, stock_returning, per_customer_limit,
-            hold_seconds, orders_count)
-        VALUES ('$sale', 's', 't', 'EUR', 1, now(), now(), 10, 6, 1, 2, 60, 3);
+            end_time, stock_total, stock_remaining, stock_returning, stock_returned,
+            per_customer_limit, hold_seconds, version, orders_count)
+        VALUES ('$sale', 's', 't', 'EUR', 1, now(), now(), 10, 6, 1, 4, 2, 60, 9, 3);
+        INSERT INTO order_events (sale_id, sequence, event_time)
+        SELECT '$sale', n, now() FROM generate_series(5, 9) AS n;
         INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, status)
         VALUES ('$sale', gen_random_uuid(), 1, 'a', 2, 'CONFIRMED'),
                ('$sale', gen_random_uuid(), 2, 'b', 1, 'RESERVED'),
@@ -63,10 +65,29 @@ damage "DELETE FROM orders WHERE number = 3" "orders_count is 3"
 damage "UPDATE orders SET customer_id = 'a' WHERE number = 2" \
     "1 customers over the limit of 2 (a holds 3)"
 damage "ALTER TABLE sales DROP CONSTRAINT sales_stock_remaining_check;
-    UPDATE sales SET stock_remaining = -1, stock_returning = 8" "negative stock"
+    UPDATE sales SET stock_remaining = -1, stock_returning = 8, stock_returned = 8" "negative stock"
+damage "ALTER TABLE sales DROP CONSTRAINT sales_stock_returned_check;
+    UPDATE sales SET stock_returned = 0" "1 units return, but only 0 ever came back"
+damage "ALTER TABLE sales DROP CONSTRAINT sales_sold_out_since_check;
+    UPDATE sales SET sold_out_since = 3" "sold out since version 3 with 6 units left"
+damage "UPDATE sales SET stock_remaining = 0, stock_total = 4, sold_out_since = 0" \
+    "sold out since version 0 with 0 units left"
+damage "UPDATE sales SET stock_remaining = 0, stock_total = 4, sold_out_since = 10" \
+    "sold out since version 10 with 0 units left"
+damage "DELETE FROM order_events WHERE sequence = 7" "4 events from 5 to 9 of version 9 have gaps"
+damage "DELETE FROM order_events WHERE sequence = 9" "4 events from 5 to 8 of version 9 have gaps"
+damage "INSERT INTO order_events (sale_id, sequence, event_time) VALUES ('$sale', 10, now())" \
+    "6 events from 5 to 10 of version 9 have gaps"
+damage "INSERT INTO order_events (sale_id, sequence, event_time)
+    VALUES (gen_random_uuid(), 1, now())" "1 events of a sale that does not exist"
 damage "INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, status)
     VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'a', 1, 'EXPIRED')" \
     "1 orders of a sale that does not exist"
+
+echo "events that were all pruned are no violation"
+plant_sound_sale
+change "DELETE FROM order_events"
+expect 0 "$sale ok total 10"
 
 echo "a limit that was lowered is no violation"
 plant_sound_sale

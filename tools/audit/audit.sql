@@ -20,6 +20,10 @@ WITH sale AS (
            COALESCE(sum(quantity) FILTER (WHERE status IN ('RESERVED', 'CONFIRMED')), 0) AS held
     FROM orders
     WHERE sale_id = %1$L
+), told AS (
+    SELECT count(*) AS events, min(sequence) AS sequence_first, max(sequence) AS sequence_last
+    FROM order_events
+    WHERE sale_id = %1$L
 ), over_limit AS (
     SELECT customer_id, sum(quantity) AS held
     FROM orders
@@ -37,6 +41,18 @@ WITH sale AS (
                CASE WHEN stock_total <> stock_remaining + stock_returning + held
                     THEN format('stock does not add up: off by %%s',
                                 stock_remaining + stock_returning + held - stock_total) END,
+               CASE WHEN stock_returned < stock_returning
+                    THEN format('%%s units return, but only %%s ever came back',
+                                stock_returning, stock_returned) END,
+               CASE WHEN (stock_remaining = 0) <> (sold_out_since > 0)
+                         OR sold_out_since NOT BETWEEN 0 AND version
+                    THEN format('sold out since version %%s with %%s units left', sold_out_since,
+                                stock_remaining) END,
+               -- Old events are pruned, from the first on; those that are left end at the version.
+               CASE WHEN events > 0 AND (sequence_last <> version
+                                         OR sequence_last - sequence_first + 1 <> events)
+                    THEN format('%%s events from %%s to %%s of version %%s have gaps',
+                                events, sequence_first, sequence_last, version) END,
                -- Numbers are unique, so first, last and count make them gapless.
                CASE WHEN number_first <> 1 OR number_last <> orders
                     THEN format('numbers %%s to %%s of %%s orders have gaps',
@@ -52,7 +68,7 @@ WITH sale AS (
                             many, per_customer_limit, worst) END AS warning,
            format('total %%s = remaining %%s + returning %%s + held %%s, orders %%s, version %%s',
                   stock_total, stock_remaining, stock_returning, held, orders, version) AS account
-    FROM sale, tally, customers
+    FROM sale, tally, told, customers
 )
 SELECT format('%%s %%s', %1$L,
               CASE WHEN cardinality(violations) > 0
@@ -67,4 +83,9 @@ ORDER BY sale_id \gexec
 SELECT format('%s VIOLATION %s orders of a sale that does not exist', sale_id, count(*))
 FROM orders
 WHERE NOT EXISTS (SELECT FROM sales WHERE sales.sale_id = orders.sale_id)
+GROUP BY sale_id;
+
+SELECT format('%s VIOLATION %s events of a sale that does not exist', sale_id, count(*))
+FROM order_events
+WHERE NOT EXISTS (SELECT FROM sales WHERE sales.sale_id = order_events.sale_id)
 GROUP BY sale_id;

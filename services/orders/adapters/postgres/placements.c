@@ -1,19 +1,20 @@
 /*
  * A placement is two round trips on one connection. The first is BEGIN, the lock, the time, the
- * existing orders and what customers hold; only when all of it has come back does the second carry
- * the new orders and COMMIT (CORRECTNESS A3): a COMMIT that was sent surely held the lock.
+ * expiry of due holds, the existing orders and what customers hold; only when all of it has come
+ * back does the second carry the new orders and COMMIT (CORRECTNESS A3): a COMMIT that was sent
+ * surely held the lock.
  */
 #include "orders/adapters/postgres/placements.h"
 
 #include "base/arena.h"
+#include "orders/adapters/postgres/changes.h"
 #include "orders/adapters/postgres/connection.h"
-#include "orders/adapters/postgres/queries/begin_transaction.h"
+#include "orders/adapters/postgres/holds.h"
 #include "orders/adapters/postgres/queries/commit_transaction.h"
 #include "orders/adapters/postgres/queries/existing_orders.h"
 #include "orders/adapters/postgres/queries/held_units.h"
 #include "orders/adapters/postgres/queries/insert_placed.h"
-#include "orders/adapters/postgres/queries/lock_sale.h"
-#include "orders/adapters/postgres/queries/read_clock.h"
+#include "orders/adapters/postgres/sale_lock.h"
 #include "orders/adapters/postgres/translate.h"
 
 /* --- Loading -------------------------------------------------------------------------------------
@@ -34,43 +35,15 @@ static enum db_status send_load(struct session *session, const struct uuid *sale
         ids[i] = requests[i].order_id;
         customers[i] = (struct sql_text){requests[i].customer_id, requests[i].customer_length};
     }
-    const struct lock_sale_params sale = {.sale_id = *sale_id};
     const struct existing_orders_params orders = {
         .sale_id = *sale_id, .order_ids = ids, .order_ids_count = count};
     const struct held_units_params holders = {
         .sale_id = *sale_id, .customer_ids = customers, .customer_ids_count = count};
-    (void)((status = begin_transaction_send(session)) != DB_OK ||
-           (status = lock_sale_send(session, arena, &sale)) != DB_OK ||
-           (status = read_clock_send(session)) != DB_OK ||
+    (void)((status = sale_lock_send(session, arena, sale_id)) != DB_OK ||
+           (status = holds_send_expiry(session, arena, sale_id)) != DB_OK ||
            (status = existing_orders_send(session, arena, &orders)) != DB_OK ||
            (status = held_units_send(session, arena, &holders)) != DB_OK ||
            (status = session_sync(session)) != DB_OK);
-    return status;
-}
-
-/* *ret_found is false when there is no such sale. */
-static enum db_status receive_sale(struct session *session, int64_t deadline_ns,
-                                   struct arena *arena, struct sale *ret, bool *ret_found)
-{
-    struct session_result result;
-    struct lock_sale_row row;
-
-    enum db_status status = lock_sale_receive(session, deadline_ns, &result, ret_found, &row);
-    if (status != DB_OK) {
-        return status;
-    }
-    bool sound = !*ret_found || TRANSLATE_SALE(&row, arena, ret);
-    session_result_fini(&result);
-    return sound ? DB_OK : DB_PROTOCOL;
-}
-
-static enum db_status receive_clock(struct session *session, int64_t deadline_ns, int64_t *ret_us)
-{
-    struct read_clock_row row;
-    enum db_status status = read_clock_receive(session, deadline_ns, &row);
-    if (status == DB_OK) {
-        *ret_us = row.read_time_us;
-    }
     return status;
 }
 
@@ -136,9 +109,10 @@ static enum db_status receive_load(struct session *session, int64_t deadline_ns,
                                    bool *ret_found)
 {
     enum db_status status;
-    (void)((status = begin_transaction_receive(session, deadline_ns, NULL)) != DB_OK ||
-           (status = receive_sale(session, deadline_ns, arena, &ret->sale, ret_found)) != DB_OK ||
-           (status = receive_clock(session, deadline_ns, &ret->now_us)) != DB_OK ||
+    (void)((status = sale_lock_receive(session, deadline_ns, arena, &ret->sale, &ret->now_us,
+                                       ret_found)) != DB_OK ||
+           (status = holds_receive_expiry(session, deadline_ns, arena, &ret->expired,
+                                          &ret->expired_count)) != DB_OK ||
            (status = receive_existing(session, deadline_ns, arena, ret)) != DB_OK ||
            (status = receive_holdings(session, deadline_ns, arena, ret)) != DB_OK);
     return status;
@@ -212,6 +186,39 @@ static enum store_result insert_and_commit(struct store_postgres *store,
     return result == STORE_OK && !all_placed ? STORE_CONFLICT : result;
 }
 
+/* Some holds expired in the load: what gives their units back must be known to be written before
+ * COMMIT is sent, which costs a round trip. */
+static enum store_result insert_then_commit(struct store_postgres *store,
+                                            const struct insert_placed_params *params,
+                                            int64_t deadline_ns, struct arena *arena)
+{
+    int64_t affected;
+    enum db_status status =
+        insert_placed_exec(&store->session, arena, params, deadline_ns, &affected);
+    if (status != DB_OK) {
+        return connection_fail(store, status, deadline_ns);
+    }
+    if (affected != (int64_t)params->order_count) {
+        connection_rollback(store, deadline_ns);
+        return STORE_CONFLICT;
+    }
+    return connection_commit(store, deadline_ns);
+}
+
+/* Nothing was placed: a change like any other, of nothing but the holds that expired, if any. */
+static enum store_result store_without_orders(void *data, const struct placement_facts *facts,
+                                              const struct placement_decision *decision,
+                                              int64_t deadline_ns, struct arena *arena)
+{
+    const struct store_change_facts expired = {
+        .settlement = {.sale = facts->sale,
+                       .now_us = facts->now_us,
+                       .expired = facts->expired,
+                       .expired_count = facts->expired_count}};
+    const struct store_change change = {.sale = decision->sale};
+    return changes_store(data, &expired, &change, deadline_ns, arena);
+}
+
 enum store_result placements_store(void *data, const struct placement_facts *facts,
                                    const struct placement_request *requests, size_t count,
                                    const struct placement_decision *decision, int64_t deadline_ns,
@@ -221,12 +228,14 @@ enum store_result placements_store(void *data, const struct placement_facts *fac
     struct insert_placed_params params;
 
     if (decision->placed_count == 0) {
-        return connection_commit(store, deadline_ns);
+        return store_without_orders(data, facts, decision, deadline_ns, arena);
     }
+    CHECK(decision->sale.version == facts->sale.version + 1);
     if (!translate_placed(facts, requests, count, decision, arena, &params)) {
         return connection_fail(store, DB_OUT_OF_MEMORY, deadline_ns);
     }
-    return insert_and_commit(store, &params, deadline_ns, arena);
+    return facts->expired_count == 0 ? insert_and_commit(store, &params, deadline_ns, arena)
+                                     : insert_then_commit(store, &params, deadline_ns, arena);
 }
 
 void placements_abandon(void *data, int64_t deadline_ns)

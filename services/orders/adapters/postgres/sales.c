@@ -4,12 +4,12 @@
 #include "orders/adapters/postgres/connection.h"
 #include "orders/adapters/postgres/queries/begin_transaction.h"
 #include "orders/adapters/postgres/queries/find_creation.h"
-#include "orders/adapters/postgres/queries/get_order.h"
 #include "orders/adapters/postgres/queries/get_sale.h"
 #include "orders/adapters/postgres/queries/insert_sale.h"
 #include "orders/adapters/postgres/queries/known_sales.h"
 #include "orders/adapters/postgres/queries/list_sales.h"
 #include "orders/adapters/postgres/queries/lock_sale.h"
+#include "orders/adapters/postgres/queries/read_sales.h"
 #include "orders/adapters/postgres/queries/remember_creation.h"
 #include "orders/adapters/postgres/translate.h"
 
@@ -98,6 +98,45 @@ enum store_result sales_list(void *data, const struct uuid *before, size_t limit
     return sound ? STORE_OK : connection_unsound(store);
 }
 
+static bool read_watched(struct session *session, const struct session_result *result,
+                         struct arena *arena, struct store_sale *ret_sales)
+{
+    for (size_t i = 0; i < result->row_count; i++) {
+        struct read_sales_row row;
+        if (read_sales_read(session, result, i, &row) != DB_OK ||
+            !TRANSLATE_SALE(&row, arena, &ret_sales[i].sale)) {
+            return false;
+        }
+        ret_sales[i].now_us = row.read_time_us;
+    }
+    return true;
+}
+
+enum store_result sales_read(void *data, const struct uuid *sale_ids, size_t count,
+                             int64_t deadline_ns, struct arena *arena, struct store_sale_page *ret)
+{
+    struct store_postgres *store = connection_of(data);
+    const struct read_sales_params params = {.sale_ids = sale_ids, .sale_ids_count = count};
+    struct session_result result;
+
+    CHECK(count <= STORE_READ_SALES_MAX);
+    if (!connection_prepare(store, deadline_ns)) {
+        return STORE_UNAVAILABLE;
+    }
+    enum db_status status = read_sales_exec(&store->session, arena, &params, deadline_ns, &result);
+    if (status != DB_OK) {
+        return connection_fail(store, status, deadline_ns);
+    }
+    size_t found = result.row_count;
+    struct store_sale *sales = arena_calloc(arena, found, sizeof(*sales));
+    bool sound = sales != NULL && read_watched(&store->session, &result, arena, sales);
+    session_result_fini(&result);
+    if (sound) {
+        *ret = (struct store_sale_page){.sales = sales, .count = found};
+    }
+    return sound ? STORE_OK : connection_unsound(store);
+}
+
 static void mark_known(const struct uuid *sale_ids, size_t count, const struct uuid *known,
                        bool *ret_known)
 {
@@ -130,44 +169,6 @@ enum store_result sales_known(void *data, const struct uuid *sale_ids, size_t co
     }
     session_result_fini(&result);
     return status == DB_OK ? STORE_OK : connection_unsound(store);
-}
-
-static bool read_order(const struct get_order_row *row, struct arena *arena,
-                       struct store_order *ret)
-{
-    ret->order = TRANSLATE_ORDER(row);
-    return translate_text(row->customer_id, arena, &ret->customer_id) &&
-           translate_money(row->currency_code, row->unit_price_minor, &ret->unit_price);
-}
-
-enum store_result sales_get_order(void *data, const struct uuid *sale_id,
-                                  const struct uuid *order_id, const char *customer_id,
-                                  int64_t deadline_ns, struct arena *arena, struct store_order *ret)
-{
-    struct store_postgres *store = connection_of(data);
-    const struct get_order_params params = {
-        .sale_id = *sale_id,
-        .order_id = *order_id,
-        .customer_id = {.bytes = customer_id, .length = strlen(customer_id)},
-    };
-    struct session_result result;
-    struct get_order_row row;
-    bool found;
-
-    if (!connection_prepare(store, deadline_ns)) {
-        return STORE_UNAVAILABLE;
-    }
-    enum db_status status =
-        get_order_exec(&store->session, arena, &params, deadline_ns, &result, &found, &row);
-    if (status != DB_OK) {
-        return connection_fail(store, status, deadline_ns);
-    }
-    bool sound = !found || read_order(&row, arena, ret);
-    session_result_fini(&result);
-    if (!sound) {
-        return connection_unsound(store);
-    }
-    return found ? STORE_OK : STORE_NOT_FOUND;
 }
 
 /* --- Creating ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-/* Making and reading sales, and reading orders: the store port's other functions. Private. */
+/* Making and reading sales: the store port's functions for them. Private to this adapter. */
 #ifndef ORDERS_ADAPTERS_POSTGRES_SALES_H
 #define ORDERS_ADAPTERS_POSTGRES_SALES_H
 
@@ -18,9 +18,7 @@ enum store_result sales_list(void *data, const struct uuid *before, size_t limit
 enum store_result sales_known(void *data, const struct uuid *sale_ids, size_t count,
                               int64_t deadline_ns, struct arena *arena, bool *ret_known);
 
-enum store_result sales_get_order(void *data, const struct uuid *sale_id,
-                                  const struct uuid *order_id, const char *customer_id,
-                                  int64_t deadline_ns, struct arena *arena,
-                                  struct store_order *ret);
+enum store_result sales_read(void *data, const struct uuid *sale_ids, size_t count,
+                             int64_t deadline_ns, struct arena *arena, struct store_sale_page *ret);
 
 #endif

@@ -1,6 +1,10 @@
 #include "orders/adapters/postgres/store_postgres.h"
 
+#include "orders/adapters/postgres/changes.h"
 #include "orders/adapters/postgres/connection.h"
+#include "orders/adapters/postgres/events.h"
+#include "orders/adapters/postgres/holds.h"
+#include "orders/adapters/postgres/orders.h"
 #include "orders/adapters/postgres/placements.h"
 #include "orders/adapters/postgres/queries/orders_postgres_queries.h"
 #include "orders/adapters/postgres/sales.h"
@@ -45,13 +49,21 @@ int store_postgres_create(const struct store_postgres_config *config, struct sto
         .data = store,
         .load_placement = placements_load,
         .store_placed = placements_store,
+        .load_change = changes_load,
+        .store_change = changes_store,
         .abandon = placements_abandon,
         .is_connected = connection_is_open,
         .wait_connected = connection_wait_open,
         .create_sale = sales_create,
         .get_sale = sales_get,
         .list_sales = sales_list,
-        .get_order = sales_get_order,
+        .get_order = orders_get,
+        .list_orders = orders_list,
+        .read_events = events_read,
+        .read_sales = sales_read,
+        .read_order_ids = orders_read_ids,
+        .due_sales = holds_due_sales,
+        .prune_events = events_prune,
         .known_sales = sales_known,
     };
     return 0;

@@ -8,7 +8,7 @@
 #include "orders/ports/system.h"
 
 /* The schema that this program is built for: schema_version.version (migrations/). */
-#define STORE_POSTGRES_SCHEMA_VERSION 3
+#define STORE_POSTGRES_SCHEMA_VERSION 4
 
 struct store_postgres;
 

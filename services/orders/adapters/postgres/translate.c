@@ -1,6 +1,8 @@
 #include "orders/adapters/postgres/translate.h"
 
 #include "base/arena.h"
+#include "orders/adapters/postgres/event_changes.h"
+#include "orders/adapters/postgres/queries/change_sale.h"
 #include "orders/adapters/postgres/queries/insert_placed.h"
 #include "orders/adapters/postgres/queries/insert_sale.h"
 
@@ -90,14 +92,20 @@ bool translate_placed(const struct placement_facts *facts, const struct placemen
                       size_t count, const struct placement_decision *decision, struct arena *arena,
                       struct insert_placed_params *ret)
 {
+    const struct sale *sale = &decision->sale;
     struct placed placed;
-    if (!collect_placed(requests, count, decision, arena, &placed)) {
+    struct event_changes told;
+    if (!collect_placed(requests, count, decision, arena, &placed) ||
+        !event_changes_collect(facts->expired, facts->expired_count, NULL, 0, arena, &told)) {
         return false;
     }
     *ret = (struct insert_placed_params){
         .sale_id = facts->sale.sale_id,
         .version = facts->sale.version,
-        .placed_units = decision->placed_units,
+        .stock_remaining = sale->stock_remaining,
+        .stock_returning = sale->stock_returning,
+        .stock_returned = sale->stock_returned,
+        .sold_out_since = sale->sold_out_since,
         .order_count = decision->placed_count,
         .order_ids = placed.ids,
         .customer_ids = placed.customers,
@@ -106,6 +114,9 @@ bool translate_placed(const struct placement_facts *facts, const struct placemen
         .create_time_us = placed.first->create_us,
         .expire_time_is_null = placed.first->expire_us == ORDER_NEVER_EXPIRES,
         .expire_time_us = placed.first->expire_us,
+        .changed_count = told.count,
+        .changed_numbers = told.numbers,
+        .changed_statuses = told.statuses,
     };
     return true;
 }
@@ -113,6 +124,29 @@ bool translate_placed(const struct placement_facts *facts, const struct placemen
 static struct sql_text text_of(const char *text)
 {
     return (struct sql_text){.bytes = text, .length = strlen(text)};
+}
+
+void translate_changed_sale(const struct sale *before, int64_t event_us, const struct sale *after,
+                            const struct event_changes *told, struct change_sale_params *ret)
+{
+    *ret = (struct change_sale_params){
+        .sale_id = before->sale_id,
+        .version = before->version,
+        .event_time_us = event_us,
+        .title = text_of(after->title),
+        .start_time_us = after->start_us,
+        .end_time_us = after->end_us,
+        .stock_total = after->stock_total,
+        .stock_remaining = after->stock_remaining,
+        .stock_returning = after->stock_returning,
+        .stock_returned = after->stock_returned,
+        .sold_out_since = after->sold_out_since,
+        .per_customer_limit = after->per_customer_limit,
+        .paused = after->paused,
+        .changed_count = told->count,
+        .changed_numbers = told->numbers,
+        .changed_statuses = told->statuses,
+    };
 }
 
 void translate_draft(const struct uuid *sale_id, const struct sale_draft *draft,

@@ -6,13 +6,15 @@
 #include "orders/ports/store.h"
 #include "postgres/sql_type.h"
 
+struct change_sale_params;
+struct event_changes;
 struct insert_placed_params;
 struct insert_sale_params;
 
 /*
- * A generated row that holds a sale (of lock_sale, get_sale, list_sales) as a struct sale in *ret;
- * strings are copied into arena. False when it breaks an invariant of the domain or the arena is
- * full.
+ * A generated row that holds a sale (of lock_sale, get_sale, list_sales, ...) as a struct sale in
+ * *ret; strings are copied into arena. False when it breaks an invariant of the domain or the arena
+ * is full.
  */
 #define TRANSLATE_SALE(row, arena, ret)                                                            \
     translate_sale(&(struct sale){.sale_id = (row)->sale_id,                                       \
@@ -26,10 +28,12 @@ struct insert_sale_params;
                                   .hold_seconds = (row)->hold_seconds,                             \
                                   .paused = (row)->paused,                                         \
                                   .version = (row)->version,                                       \
-                                  .orders_count = (row)->orders_count},                            \
+                                  .orders_count = (row)->orders_count,                             \
+                                  .stock_returned = (row)->stock_returned,                         \
+                                  .sold_out_since = (row)->sold_out_since},                        \
                    (row)->sku, (row)->title, (row)->currency_code, arena, ret)
 
-/* A generated row that holds an order (of existing_orders, get_order) as a struct order. */
+/* A generated row that holds an order (of existing_orders, get_order, ...) as a struct order. */
 #define TRANSLATE_ORDER(row)                                                                       \
     ((struct order){.order_id = (row)->order_id,                                                   \
                     .number = (row)->number,                                                       \
@@ -51,11 +55,15 @@ bool translate_money(struct sql_text currency_code, int64_t amount_minor,
 /* A NUL-terminated copy; false when the arena is full. */
 bool translate_text(struct sql_text text, struct arena *arena, const char **ret) MUST_CHECK;
 
-/* The placed orders in the batch's order. False: arena full. *ret points into it and the requests.
- */
+/* The placed orders in the batch's order, the sale after them and what expired before. False: arena
+ * full. *ret points into it and the requests. */
 bool translate_placed(const struct placement_facts *facts, const struct placement_request *requests,
                       size_t count, const struct placement_decision *decision, struct arena *arena,
                       struct insert_placed_params *ret) MUST_CHECK;
+
+/* The whole of after, which follows before; *ret points into it and told. */
+void translate_changed_sale(const struct sale *before, int64_t event_us, const struct sale *after,
+                            const struct event_changes *told, struct change_sale_params *ret);
 
 /* *ret points into the draft. */
 void translate_draft(const struct uuid *sale_id, const struct sale_draft *draft,

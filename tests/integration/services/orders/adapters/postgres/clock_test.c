@@ -109,6 +109,11 @@ static void clock_of_a_sale_that_closes_during_the_lock_wait_says_closed(void **
     store_fixture_audit(&sale_id);
 }
 
+/* The event of a first order that was placed by hand. */
+#define FIRST_TOLD                                                                                 \
+    "INSERT INTO order_events (sale_id, sequence, event_time, placed_from, placed_count, "         \
+    "placed_status) VALUES ('%s', 2, now(), 1, 1, 'RESERVED')"
+
 /* What another transaction placed while this one waited is seen: fresh stock, fresh orders. */
 static void clock_stock_and_orders_are_read_after_the_lock_wait(void **state)
 {
@@ -127,11 +132,12 @@ static void clock_stock_and_orders_are_read_after_the_lock_wait(void **state)
                       store_fixture_text(&sale_id));
     assert_int_equal(pthread_create(&thread, NULL, place, NULL), 0);
     store_fixture_await_lock_waiter();
-    store_fixture_run(holder,
-                      "INSERT INTO orders (sale_id, order_id, number, customer_id, "
-                      "quantity, status) VALUES ('%s', '%s', 1, 'c-0', 1, 'CONFIRMED')",
-                      store_fixture_text(&sale_id),
-                      store_fixture_text(&batch.items[0].in.order_id));
+    store_fixture_run(
+        holder,
+        "INSERT INTO orders (sale_id, order_id, number, customer_id, "
+        "quantity, status) VALUES ('%s', '%s', 1, 'c-0', 1, 'CONFIRMED'); " FIRST_TOLD,
+        store_fixture_text(&sale_id), store_fixture_text(&batch.items[0].in.order_id),
+        store_fixture_text(&sale_id));
     store_fixture_run(holder, "COMMIT");
     assert_int_equal(pthread_join(thread, NULL), 0);
     PQfinish(holder);
@@ -160,8 +166,9 @@ static void clock_holdings_are_read_after_the_lock_wait(void **state)
     store_fixture_await_lock_waiter();
     store_fixture_run(holder,
                       "INSERT INTO orders (sale_id, order_id, number, customer_id, "
-                      "quantity, status) VALUES ('%s', '%s', 1, 'c-0', 1, 'RESERVED')",
-                      store_fixture_text(&sale_id), store_fixture_text(&sale_id));
+                      "quantity, status) VALUES ('%s', '%s', 1, 'c-0', 1, 'RESERVED'); " FIRST_TOLD,
+                      store_fixture_text(&sale_id), store_fixture_text(&sale_id),
+                      store_fixture_text(&sale_id));
     store_fixture_run(holder, "COMMIT");
     assert_int_equal(pthread_join(thread, NULL), 0);
     PQfinish(holder);

@@ -211,10 +211,12 @@ struct uuid store_fixture_sale(int32_t stock, int32_t limit, int32_t hold_second
     uint8_t random[10];
     random_bytes(NULL, random, sizeof(random));
     struct uuid sale_id = uuid_v7((uint64_t)(clock_wall_us() / 1000), random);
-    store_fixture_admin("INSERT INTO sales (sale_id, sku, title, currency_code, unit_price_minor, "
-                        "start_time, end_time, stock_total, stock_remaining, per_customer_limit, "
-                        "hold_seconds) VALUES ('%s', 'sku', 'Title', 'EUR', 1234, "
-                        "now() - interval '1 hour', now() + interval '1 day', %d, %d, %d, %d)",
+    store_fixture_admin("WITH made AS (INSERT INTO sales (sale_id, sku, title, currency_code, "
+                        "unit_price_minor, start_time, end_time, stock_total, stock_remaining, "
+                        "per_customer_limit, hold_seconds) VALUES ('%s', 'sku', 'Title', 'EUR', "
+                        "1234, now() - interval '1 hour', now() + interval '1 day', %d, %d, %d, "
+                        "%d) RETURNING sale_id) INSERT INTO order_events (sale_id, sequence, "
+                        "event_time) SELECT sale_id, 1, now() FROM made",
                         store_fixture_text(&sale_id), stock, stock, limit, hold_seconds);
     return sale_id;
 }
@@ -225,16 +227,19 @@ void store_fixture_audit(const struct uuid *sale_id)
 
     snprintf(sql, sizeof(sql),
              "SELECT format('total %%s remaining %%s returning %%s version %%s orders_count %%s; "
-             "orders %%s last %%s units %%s transactions %%s', s.stock_total, s.stock_remaining, "
-             "s.stock_returning, s.version, s.orders_count, o.count, o.last, o.units, "
-             "o.transactions), "
+             "orders %%s last %%s units %%s transactions %%s; events %%s last %%s placed %%s', "
+             "s.stock_total, s.stock_remaining, s.stock_returning, s.version, s.orders_count, "
+             "o.count, o.last, o.units, o.transactions, e.count, e.last, e.placed), "
              "s.stock_remaining >= 0 AND "
              "s.stock_total = s.stock_remaining + s.stock_returning + o.units AND "
-             "s.orders_count = o.count AND o.last = o.count AND s.version = 1 + o.transactions "
+             "s.orders_count = o.count AND o.last = o.count AND e.count = s.version AND "
+             "e.last = s.version AND e.placed = o.count AND e.placements = o.transactions "
              "FROM sales AS s, LATERAL (SELECT count(*), coalesce(max(number), 0) AS last, "
              "coalesce(sum(quantity) FILTER (WHERE status IN ('RESERVED', 'CONFIRMED')), 0) "
              "AS units, count(DISTINCT create_time) AS transactions FROM orders "
-             "WHERE sale_id = s.sale_id) AS o WHERE s.sale_id = '%s'",
+             "WHERE sale_id = s.sale_id) AS o, LATERAL (SELECT count(*), max(sequence) AS last, "
+             "sum(placed_count) AS placed, count(placed_from) AS placements FROM order_events "
+             "WHERE sale_id = s.sale_id) AS e WHERE s.sale_id = '%s'",
              store_fixture_text(sale_id));
     PGresult *result = query(admin, sql);
     assert_int_equal(PQntuples(result), 1);

@@ -106,8 +106,8 @@ struct uuid store_fixture_sale(int32_t stock, int32_t limit, int32_t hold_second
 const char *store_fixture_text(const struct uuid *uuid);
 
 /*
- * Fails unless stock, numbers and version agree with the orders: nothing oversold, numbers without
- * a gap, one version for each transaction that placed.
+ * Fails unless stock, numbers, version and events agree with the orders: nothing oversold, numbers
+ * without a gap, one event for each version, one that places for each transaction that placed.
  */
 void store_fixture_audit(const struct uuid *sale_id);
 

@@ -71,15 +71,22 @@ static void insert_order(const struct uuid *sale_id, const char *customer, const
 {
     struct uuid order_id = order_id_of(sale_id, customer, strlen(customer), key, strlen(key));
     int holds = strcmp(status, "RESERVED") == 0 || strcmp(status, "CONFIRMED") == 0;
+    int units = holds ? quantity : 0;
     store_fixture_admin("UPDATE sales SET orders_count = orders_count + 1, version = version + 1, "
-                        "stock_remaining = stock_remaining - %d WHERE sale_id = '%s'",
-                        holds ? quantity : 0, store_fixture_text(sale_id));
+                        "stock_remaining = stock_remaining - %d, sold_out_since = "
+                        "CASE WHEN stock_remaining = %d THEN version + 1 ELSE 0 END "
+                        "WHERE sale_id = '%s'",
+                        units, units, store_fixture_text(sale_id));
     store_fixture_admin("INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, "
                         "status, expire_time) SELECT '%s', '%s', orders_count, '%s', %d, '%s', "
                         "timestamptz '2031-02-03 04:05:06.789012Z' FROM sales "
                         "WHERE sale_id = '%s'",
                         store_fixture_text(sale_id), store_fixture_text(&order_id), customer,
                         quantity, status, store_fixture_text(sale_id));
+    store_fixture_admin("INSERT INTO order_events (sale_id, sequence, event_time, placed_from, "
+                        "placed_count, placed_status) SELECT sale_id, version, now(), "
+                        "orders_count, 1, '%s' FROM sales WHERE sale_id = '%s'",
+                        status, store_fixture_text(sale_id));
 }
 
 /* --- load_placement, store_placed, abandon -----------------------------------------------------
@@ -155,7 +162,8 @@ static void store_postgres_load_reads_the_whole_sale(void **state)
 
     store_fixture_admin("UPDATE sales SET start_time = '2001-02-03 04:05:06.789012Z', "
                         "end_time = '9999-12-31 23:59:59.999999Z', stock_remaining = 3000, "
-                        "stock_returning = 17, paused = true, version = 9007199254740993, "
+                        "stock_returning = 17, stock_returned = 9007199254740997, "
+                        "paused = true, version = 9007199254740993, "
                         "orders_count = 9007199254740995 WHERE sale_id = '%s'",
                         store_fixture_text(&sale_id));
     store_fixture_add_many(&batch, &sale_id, "c", 1);
@@ -178,6 +186,8 @@ static void store_postgres_load_reads_the_whole_sale(void **state)
     assert_true(facts.sale.paused);
     assert_int_equal(facts.sale.version, INT64_C(9007199254740993));
     assert_int_equal(facts.sale.orders_count, INT64_C(9007199254740995));
+    assert_int_equal(facts.sale.stock_returned, INT64_C(9007199254740997));
+    assert_int_equal(facts.sale.sold_out_since, 0);
     assert_true(before_us <= facts.now_us && facts.now_us <= after_us);
 }
 
@@ -377,8 +387,8 @@ static void store_postgres_mixed_batch_has_each_its_outcome(void **state)
     store_fixture_expect_item(&batch, 7, VERDICT_SOLD_OUT);
     store_fixture_compare(&sale_id, &batch);
     store_fixture_audit(&sale_id);
-    store_fixture_admin("UPDATE sales SET paused = true, stock_total = 12, stock_remaining = 2 "
-                        "WHERE sale_id = '%s'",
+    store_fixture_admin("UPDATE sales SET paused = true, stock_total = 12, stock_remaining = 2, "
+                        "sold_out_since = 0 WHERE sale_id = '%s'",
                         store_fixture_text(&sale_id));
     store_fixture_place(&worker, &sale_id, &batch);
     store_fixture_expect_item(&batch, 0, VERDICT_REPLAYED);
