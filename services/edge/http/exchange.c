@@ -6,6 +6,7 @@
 #include "contract/contract.h"
 #include "edge/board/board.h"
 #include "edge/http/framing.h"
+#include "edge/http/held.h"
 #include "edge/http/http_metrics.h"
 #include "edge/http/loop.h"
 #include "edge/limits.h"
@@ -52,6 +53,7 @@ struct exchange {
     const struct route *route; /* NULL until one is found */
     struct slice path;
     bool is_head;
+    bool is_held; /* its socket is */
     struct slice if_none_match;
     struct bounded_pool memory;
     ProtobufCAllocator allocator;
@@ -198,6 +200,9 @@ static void send_response(struct exchange *exchange, const struct response *resp
     h2o_req_t *req = exchange->req;
     struct loop *loop = exchange->loop;
     CHECK(exchange->state != EXCHANGE_ANSWERED);
+    if (exchange->is_held) {
+        held_end(req);
+    }
     exchange->state = EXCHANGE_ANSWERED;
     list_remove(&loop->exchanges, &exchange->link);
     loop->sends++;
@@ -538,6 +543,7 @@ static struct exchange *create_exchange(h2o_req_t *req)
     exchange->began_ns = clock_monotonic_ns();
     exchange->route = NULL;
     exchange->is_head = h2o_memis(req->input.method.base, req->input.method.len, "HEAD", 4);
+    exchange->is_held = false;
     exchange->if_none_match = (struct slice){NULL, 0};
     exchange->memory = (struct bounded_pool){
         .pool = &req->pool,
@@ -705,6 +711,10 @@ int exchange_on_req(h2o_handler_t *handler, h2o_req_t *req)
     routes_split_target(slice_of_iovec(req->input.path), &exchange->path, &query);
     name_exchange(exchange, &headers);
     read_request(exchange, &headers, query);
+    if (exchange->state != EXCHANGE_ANSWERED) {
+        exchange->is_held = true;
+        held_begin(req);
+    }
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,8 +28,9 @@ struct scene {
     struct http_answer answer;
 };
 
+/* Two loops have four calls of a sale in flight at most: as many as the scripts of crowds hold. */
 static const char *const settings[] = {"EDGE_REQUEST_TIMEOUT_MS=6000",
-                                       "EDGE_MAX_BODY_BYTES=1048576", NULL};
+                                       "EDGE_MAX_BODY_BYTES=1048576", "EDGE_LOOPS=2", NULL};
 
 static int setup(void **state)
 {
@@ -210,14 +212,40 @@ static void attempts_client_that_left_is_forgotten(void **state)
     raw_http_send(fd, request);
     fake_orders_wait_held(&scene->fake, 1);
     (void)close(fd);
-    /* libh2o does not read a connection whose request is being served, so there is nothing to see
-     * until the answer is written: the call has to outlast a pause, and the answer the writing. */
+    /* A connection whose request is being served is not read, so there is nothing to see until the
+     * answer is written: the call has to outlast a pause, and the answer the writing. */
     const struct timespec pause = {.tv_nsec = 300 * 1000000};
     (void)nanosleep(&pause, NULL);
     assert_false(fake_orders_held_is_cancelled(&scene->fake));
     assert_int_equal(fake_orders_release(&scene->fake), 1);
     wait_for_connections(scene, 0);
     ASSERT_OUTCOME(scene, 201, NULL, 1, FAKE_PLACED);
+}
+
+/* A client may say at once that it will send no more, or send its next request: it has to get its
+ * answers all the same, in order. */
+static void attempts_client_that_goes_on_early_is_answered(void **state)
+{
+    static const enum fake_step held[] = {FAKE_HELD, FAKE_PLACED};
+    static const char request[] = "POST " EDGE_ORDERS " HTTP/1.1\r\nHost: a\r\n"
+                                  "Content-Type: application/json\r\nIdempotency-Key: early\r\n"
+                                  "Content-Length: 33\r\n\r\n"
+                                  "{\"customerId\":\"c-1\",\"quantity\":2}";
+    struct scene *scene = *state;
+    char answer[4096];
+    fake_orders_script(&scene->fake, held, COUNT_OF(held));
+    int fd = raw_http_connect(scene->edge.http_port);
+    raw_http_send(fd, request);
+    fake_orders_wait_held(&scene->fake, 1);
+    raw_http_send(fd, "GET /v1/sales/" EDGE_SALE " HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_int_equal(fake_orders_release(&scene->fake), 1);
+    assert_true(raw_http_read(fd, answer, sizeof(answer)) > 0);
+    assert_non_null(strstr(answer, "HTTP/1.1 201 "));
+    assert_true(raw_http_read(fd, answer, sizeof(answer)) > 0);
+    assert_non_null(strstr(answer, "\"version\":\"7\""));
+    assert_int_equal(raw_http_read(fd, answer, sizeof(answer)), 0);
+    (void)close(fd);
 }
 
 /* Natural batching: what arrives while calls are in flight leaves together in one. */
@@ -379,6 +407,7 @@ int main(void)
         cmocka_unit_test(attempts_service_dies_for_good_is_unknown),
         cmocka_unit_test(attempts_late_service_is_unknown_and_its_call_goes_on),
         cmocka_unit_test(attempts_client_that_left_is_forgotten),
+        cmocka_unit_test(attempts_client_that_goes_on_early_is_answered),
         cmocka_unit_test(attempts_crowd_is_combined),
         cmocka_unit_test(attempts_crowd_is_refused_in_full),
         cmocka_unit_test(attempts_message_too_long_is_not_sent_for_ever),
