@@ -380,6 +380,18 @@ static void apply(struct combiner *combiner, struct combiner_order *order,
     answer(combiner, order, &text);
 }
 
+/* What waits leaves before the returned call's orders are answered, which takes a while: the orders
+ * service gets to work again first. */
+static void send_next(struct combiner *combiner, struct combiner_queue *queue, int64_t now)
+{
+    combiner->_calls_in_flight--;
+    queue->calls--;
+    place_queue(combiner, queue);
+    if (!list_is_empty(&combiner->_sendable) && is_ready(combiner)) {
+        send_all(combiner, now);
+    }
+}
+
 void combiner_complete(struct combiner *combiner, struct combiner_call *call,
                        const struct combiner_result *results)
 {
@@ -387,6 +399,9 @@ void combiner_complete(struct combiner *combiner, struct combiner_call *call,
     struct combiner_queue *queue = call->_queue;
     int64_t now = now_ns(combiner);
     CHECK(queue != NULL && queue->calls > 0 && combiner->_calls_in_flight > 0);
+    /* Counted as an order, the call keeps its queue until it is through. */
+    queue->orders++;
+    send_next(combiner, queue, now);
     for (size_t i = 0; i < call->count; i++) {
         if (call->orders[i] != NULL) {
             apply(combiner, call->orders[i], results == NULL ? &lost : &results[i], now);
@@ -396,8 +411,7 @@ void combiner_complete(struct combiner *combiner, struct combiner_call *call,
         rate_add(&combiner->_rate, call->count, now);
     }
     free_call(combiner, call);
-    combiner->_calls_in_flight--;
-    queue->calls--;
+    queue->orders--;
     place_queue(combiner, queue);
 }
 

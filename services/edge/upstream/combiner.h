@@ -149,8 +149,9 @@ void combiner_stop(struct combiner *combiner, struct combiner_order *order,
                    struct attempt_answer *ret_answer);
 
 /*
- * A call has returned with one result per item. NULL results: nothing is proven for any item. Frees
- * the slot and answers what is answered; orders that may leave now do so at the next tick.
+ * A call has returned with one result per item. NULL results: nothing is proven for any item. Sends
+ * what may leave now, then answers what is answered, then frees the slot; orders that come in from
+ * answering leave at the next tick.
  */
 void combiner_complete(struct combiner *combiner, struct combiner_call *call,
                        const struct combiner_result *results);

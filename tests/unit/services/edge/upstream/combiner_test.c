@@ -34,6 +34,8 @@ struct world {
     size_t in_flight_count;
     unsigned sent_calls;
     size_t last_count;
+    unsigned told_count;
+    unsigned told_when_sent; /* told_count at the last send */
     struct combiner_order orders[ORDERS_MAX];
     struct told told[ORDERS_MAX];
 };
@@ -58,6 +60,7 @@ static void world_send(struct combiner_call *call, void *data)
         assert_true(uuid_equal(&call->orders[i]->sale_id, &call->sale_id));
     }
     world->in_flight[world->in_flight_count++] = call;
+    world->told_when_sent = world->told_count;
     world->sent_calls++;
     world->last_count = call->count;
 }
@@ -69,6 +72,7 @@ static void world_answer(struct combiner_order *order, const struct attempt_answ
     struct told *told = &world->told[order - world->orders];
     told->times++;
     told->answer = *answer;
+    world->told_count++;
 }
 
 static int setup(void **state)
@@ -192,6 +196,33 @@ static void combiner_orders_beyond_two_calls_wait_and_leave_together(void **stat
     tick(world);
     assert_int_equal(world->sent_calls, 3);
     assert_int_equal(world->last_count, 5);
+}
+
+/* Answering takes a while: the orders service would stand idle if the next call waited for it. */
+static void combiner_next_call_leaves_before_the_returned_one_is_answered(void **state)
+{
+    struct world *world = *state;
+    submit_some(world, 0, 2 * PER_CALL + 3, 1);
+    tick(world);
+    assert_int_equal(world->sent_calls, 2);
+    return_call(world, ATTEMPT_DONE);
+    assert_int_equal(world->sent_calls, 3);
+    assert_int_equal(world->last_count, 3);
+    assert_int_equal(world->told_when_sent, 0);
+    assert_int_equal(world->told_count, PER_CALL);
+}
+
+/* A call whose orders have all left still holds its sale until it has returned. */
+static void combiner_call_without_orders_returns_and_frees_its_sale(void **state)
+{
+    struct world *world = *state;
+    submit_some(world, 0, 1, 1);
+    tick(world);
+    combiner_forget(&world->combiner, &world->orders[0]);
+    assert_int_equal(combiner_sales(&world->combiner), 1);
+    return_call(world, ATTEMPT_DONE);
+    assert_int_equal(combiner_sales(&world->combiner), 0);
+    assert_untold(world, 0);
 }
 
 /* One stuck sale must not stop the others: it holds two calls and no more. */
@@ -699,6 +730,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(combiner_lone_order_leaves_at_the_next_tick),
         TEST(combiner_orders_beyond_two_calls_wait_and_leave_together),
+        TEST(combiner_next_call_leaves_before_the_returned_one_is_answered),
+        TEST(combiner_call_without_orders_returns_and_frees_its_sale),
         TEST(combiner_stuck_sale_leaves_calls_for_others),
         TEST(combiner_sales_without_a_call_take_turns),
         TEST(combiner_more_orders_than_fit_are_split),
