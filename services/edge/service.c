@@ -237,10 +237,10 @@ static unsigned loops_of(const struct settings *settings)
     if (settings->loops > 0) {
         return (unsigned)settings->loops;
     }
-    if (cores < 1) {
+    if (cores < 4) {
         return 1;
     }
-    return cores > EDGE_LOOPS_MAX ? EDGE_LOOPS_MAX : (unsigned)cores;
+    return cores / 2 > EDGE_LOOPS_MAX ? EDGE_LOOPS_MAX : (unsigned)cores / 2;
 }
 
 static int make_channel(struct service *service)

@@ -15,7 +15,7 @@ static const struct config_setting table[] = {
     CONFIG_STRING(struct settings, orders_target, "EDGE_ORDERS_TARGET", "127.0.0.1:50051", 1, 1024,
                   "The orders service as a gRPC target, e.g. dns:///orders:50051."),
     CONFIG_INT(struct settings, loops, "EDGE_LOOPS", "0", 0, EDGE_LOOPS_MAX, "loops",
-               "Event loops, each a thread; 0 is one per core."),
+               "Event loops, each a thread; 0 is one per two cores."),
     CONFIG_INT(struct settings, connections_max, "EDGE_CONNECTIONS_MAX", "16384", 1,
                CONNECTIONS_MAX, "connections",
                "HTTP connections open at a time; one more is answered 503 and closed. Lowered at "
