@@ -262,6 +262,59 @@ static void placement_full_arena_is_an_error(void **state)
     }
 }
 
+/* What has expired is back before the first order is judged, where a board cannot refuse. */
+static void placement_expired_units_are_sold_in_the_same_batch(void **state)
+{
+    (void)state;
+    struct placement_facts facts = live_sale(10);
+    struct placement_request requests[] = {request("a", '1', 3), request("b", '1', 1)};
+    struct order_change expired = {.number = 1, .quantity = 2, .to = ORDER_EXPIRED};
+    facts.sale.stock_remaining = 1;
+    facts.expired = &expired;
+    facts.expired_count = 1;
+    decide(&facts, requests, 2);
+    assert_int_equal(decision.outcomes[0], OUTCOME_PLACED);
+    assert_int_equal(decision.outcomes[1], OUTCOME_SOLD_OUT);
+    assert_int_equal(decision.sale.stock_remaining, 0);
+    assert_int_equal(decision.sale.stock_returning, 0);
+    assert_int_equal(decision.sale.version, 8);
+    assert_int_equal(decision.sale.sold_out_since, 8);
+}
+
+/* CORRECTNESS C3: what comes back to a sold-out sale is not this batch's, though it is a version.
+ */
+static void placement_expired_units_of_a_sold_out_sale_return(void **state)
+{
+    (void)state;
+    struct placement_facts facts = live_sale(10);
+    struct placement_request one = request("a", '1', 1);
+    struct order_change expired = {.number = 1, .quantity = 2, .to = ORDER_EXPIRED};
+    facts.sale.stock_remaining = 0;
+    facts.sale.sold_out_since = 5;
+    facts.expired = &expired;
+    facts.expired_count = 1;
+    decide(&facts, &one, 1);
+    assert_int_equal(decision.outcomes[0], OUTCOME_SOLD_OUT);
+    assert_int_equal(decision.placed_count, 0);
+    assert_int_equal(decision.sale.stock_remaining, 0);
+    assert_int_equal(decision.sale.stock_returning, 2);
+    assert_int_equal(decision.sale.stock_returned, 2);
+    assert_int_equal(decision.sale.sold_out_since, 5);
+    assert_int_equal(decision.sale.version, 8);
+}
+
+/* Rows that contradict each other are an error of the store, not the end of the process. */
+static void placement_more_expired_than_is_out_is_an_error(void **state)
+{
+    (void)state;
+    struct placement_facts facts = live_sale(10);
+    struct placement_request one = request("a", '1', 1);
+    struct order_change expired = {.number = 1, .quantity = 1, .to = ORDER_EXPIRED};
+    facts.expired = &expired;
+    facts.expired_count = 1;
+    assert_int_equal(placement_decide(&facts, &one, 1, &arena, &decision), -EBADMSG);
+}
+
 /* --- Against a model
  * ------------------------------------------------------------------------------ */
 
@@ -391,6 +444,9 @@ int main(void)
         TEST(placement_reasons_come_in_the_promised_sequence),
         TEST(placement_hold_seconds_make_a_reservation),
         TEST(placement_full_arena_is_an_error),
+        TEST(placement_expired_units_are_sold_in_the_same_batch),
+        TEST(placement_expired_units_of_a_sold_out_sale_return),
+        TEST(placement_more_expired_than_is_out_is_an_error),
         TEST(placement_random_histories_match_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
