@@ -2,6 +2,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/id_filter.h"
+#include "base/order_id.h"
 #include "contract/contract.h"
 #include "contract/timing.h"
 #include "rpc/server.h"
@@ -202,6 +204,105 @@ static void handle_sale(struct rpc_call *call, const ProtobufCMessage *message, 
     rpc_call_finish(call, &sale.base);
 }
 
+/* --- The board ------------------------------------------------------------------------------ */
+
+typedef Stampede__Sales__V1__BoardPosition position_message;
+
+/* The filter of a sale with one order in it; the caller's. */
+static struct id_filter make_filter(const struct fake_board *board, const char *sale_text)
+{
+    struct uuid sale_id;
+    struct id_filter_shape shape;
+    struct id_filter filter;
+    assert_true(uuid_parse(sale_text, strlen(sale_text), &sale_id));
+    assert_true(id_filter_shape_read((int64_t)board->filter_bytes, ID_FILTER_HASHES, &shape));
+    assert_int_equal(id_filter_init(&filter, shape), 0);
+    struct uuid id = order_id_of(&sale_id, "c-1", 3, board->placed_key, strlen(board->placed_key));
+    id_filter_add(&filter, &id);
+    return filter;
+}
+
+/* The part of the filter that the asker does not have. */
+static Stampede__Sales__V1__FilterChunk *make_chunk(struct arena *arena,
+                                                    const struct fake_board *board,
+                                                    const position_message *position)
+{
+    Stampede__Sales__V1__FilterChunk *chunk = arena_alloc(arena, sizeof(*chunk));
+    stampede__sales__v1__filter_chunk__init(chunk);
+    struct id_filter filter = make_filter(board, position->sale_id);
+    size_t offset =
+        position->filter_version == board->sold_out_since ? (size_t)position->filter_offset : 0;
+    size_t left = filter.shape.bytes - offset;
+    chunk->version = board->sold_out_since;
+    chunk->offset = (int64_t)offset;
+    chunk->total = (int64_t)filter.shape.bytes;
+    chunk->hashes = (int32_t)filter.shape.hashes;
+    chunk->data.len = left < ID_FILTER_CHUNK_BYTES_MAX ? left : ID_FILTER_CHUNK_BYTES_MAX;
+    chunk->data.data = arena_alloc(arena, chunk->data.len);
+    memcpy(chunk->data.data, filter.bytes + offset, chunk->data.len);
+    id_filter_fini(&filter);
+    return chunk;
+}
+
+static Stampede__Sales__V1__BoardEntry *make_entry(struct arena *arena,
+                                                   const struct fake_board *board,
+                                                   const position_message *position)
+{
+    Stampede__Sales__V1__BoardEntry *entry = arena_alloc(arena, sizeof(*entry));
+    stampede__sales__v1__board_entry__init(entry);
+    entry->sale_id = position->sale_id;
+    entry->state = (Stampede__Sales__V1__Sale__State)board->state;
+    entry->version = board->version;
+    entry->sold_out_since = board->sold_out_since;
+    entry->stock_remaining = board->stock_remaining;
+    entry->stock_returning = board->stock_returning;
+    entry->starts_in_ms = board->starts_in_ms;
+    entry->age_ms = board->age_ms;
+    if (board->placed_key != NULL) {
+        entry->filter = make_chunk(arena, board, position);
+    }
+    return entry;
+}
+
+static void handle_board(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    struct fake_orders *fake = data;
+    struct arena *arena = rpc_call_arena(call);
+    const Stampede__Sales__V1__ReadBoardRequest *request = (const void *)message;
+    (void)pthread_mutex_lock(&fake->lock);
+    fake->board_calls++;
+    struct fake_board board = fake->board;
+    (void)pthread_mutex_unlock(&fake->lock);
+    if (!board.is_served) {
+        fail_call(call, RPC_UNIMPLEMENTED, "METHOD_UNIMPLEMENTED");
+        return;
+    }
+    sleep_ms(board.delay_ms);
+    Stampede__Sales__V1__ReadBoardResponse reply = STAMPEDE__SALES__V1__READ_BOARD_RESPONSE__INIT;
+    reply.n_entries = request->n_positions;
+    reply.entries =
+        arena_calloc(arena, request->n_positions, sizeof(Stampede__Sales__V1__BoardEntry *));
+    for (size_t i = 0; i < request->n_positions; i++) {
+        reply.entries[i] = make_entry(arena, &board, request->positions[i]);
+    }
+    rpc_call_finish(call, &reply.base);
+}
+
+void fake_orders_set_board(struct fake_orders *fake, const struct fake_board *board)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    fake->board = *board;
+    (void)pthread_mutex_unlock(&fake->lock);
+}
+
+unsigned fake_orders_board_calls(struct fake_orders *fake)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    unsigned calls = fake->board_calls;
+    (void)pthread_mutex_unlock(&fake->lock);
+    return calls;
+}
+
 /* --- Life ----------------------------------------------------------------------------------- */
 
 static void serve(struct fake_orders *fake)
@@ -210,7 +311,7 @@ static void serve(struct fake_orders *fake)
     (void)snprintf(address, sizeof(address), "127.0.0.1:%d", fake->port);
     const struct rpc_server_config config = {
         .address = address,
-        .threads = 1,
+        .threads = 2,
         .calls_max = 256,
         .message_bytes_max = CONTRACT_MESSAGE_BYTES_MAX,
         .call_arena_bytes_max = 8 * 1024 * 1024,
@@ -229,6 +330,10 @@ static void serve(struct fake_orders *fake)
         {.service = &stampede__sales__v1__sale_service__descriptor,
          .name = "PauseSale",
          .handle = handle_sale,
+         .data = fake},
+        {.service = &stampede__sales__v1__sale_service__descriptor,
+         .name = "ReadBoard",
+         .handle = handle_board,
          .data = fake},
     };
     assert_int_equal(rpc_server_create(&config, &fake->server), 0);

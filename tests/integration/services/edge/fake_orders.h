@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define FAKE_STEPS_MAX 64
 #define FAKE_HELD_MAX  64
@@ -40,6 +41,18 @@ struct fake_seen {
     char authorization[FAKE_TEXT], metadata_request_id[FAKE_TEXT]; /* of the last read */
 };
 
+/* What ReadBoard says of every sale that is asked for. */
+struct fake_board {
+    bool is_served; /* else it is METHOD_UNIMPLEMENTED */
+    int state;      /* Stampede__Sales__V1__Sale__State */
+    int64_t version, sold_out_since;
+    int stock_remaining, stock_returning;
+    int64_t starts_in_ms, age_ms;
+    int64_t delay_ms;       /* before it answers */
+    const char *placed_key; /* of c-1, who has the only order in the filter; NULL: no filter */
+    size_t filter_bytes;
+};
+
 struct fake_orders {
     struct rpc_server *server;
     int port;
@@ -52,6 +65,8 @@ struct fake_orders {
     } held[FAKE_HELD_MAX];
     size_t held_count;
     struct fake_seen seen;
+    struct fake_board board;
+    unsigned board_calls;
 };
 
 /* Fails the test when it cannot. */
@@ -59,6 +74,10 @@ void fake_orders_start(struct fake_orders *fake);
 
 /* Replaces the script; count steps. */
 void fake_orders_script(struct fake_orders *fake, const enum fake_step *steps, size_t count);
+
+/* What ReadBoard says from now on; how often it was called so far. */
+void fake_orders_set_board(struct fake_orders *fake, const struct fake_board *board);
+unsigned fake_orders_board_calls(struct fake_orders *fake);
 
 /* Waits until so many calls are held. */
 void fake_orders_wait_held(struct fake_orders *fake, size_t count);
