@@ -1,8 +1,12 @@
 #include "gauges.h"
 
+#include "board_side.h"
 #include "limits.h"
 #include "metrics/metrics.h"
 #include "ops/ops_limits.h"
+#include "orders/adapters/grpc/event_stream.h"
+#include "orders/adapters/grpc/sale_watch.h"
+#include "orders/board/board.h"
 #include "orders/lanes/workers.h"
 #include "rpc/server.h"
 #include "settings.h"
@@ -67,6 +71,78 @@ static int64_t read_calls_in_flight(void *data)
 {
     const struct gauges *gauges = data;
     return rpc_server_calls_in_flight(gauges->server);
+}
+
+/* --- The board and streams ------------------------------------------------------------------- */
+
+static struct board_stats board_of(void *data)
+{
+    const struct gauges *gauges = data;
+    return board_stats(gauges->board_side->board);
+}
+
+static int64_t read_board_sales(void *data)
+{
+    return (int64_t)board_of(data).sales;
+}
+
+static int64_t read_board_strangers(void *data)
+{
+    return (int64_t)board_of(data).strangers;
+}
+
+static int64_t read_filter_bytes(void *data)
+{
+    return (int64_t)board_of(data).filter_bytes;
+}
+
+static int64_t read_sale_streams(void *data)
+{
+    const struct gauges *gauges = data;
+    return (int64_t)sale_watch_streams(gauges->board_side->sales);
+}
+
+static int64_t read_event_streams(void *data)
+{
+    const struct gauges *gauges = data;
+    return (int64_t)event_stream_streams(gauges->board_side->events);
+}
+
+static void add_board(struct gauges *gauges, struct ops_limits *limits)
+{
+    const struct ops_limit rows[] = {
+        {.name = "board_sales",
+         .help = "Sales that edges or streams look at, lately read ones included.",
+         .unit = "sales",
+         .limit = LIMITS_BOARD_SALES_MAX,
+         .in_use = read_board_sales},
+        {.name = "board_strangers",
+         .help = "Sale ids that edges ask for and that were not found yet.",
+         .unit = "ids",
+         .limit = LIMITS_BOARD_STRANGERS_MAX,
+         .in_use = read_board_strangers},
+        {.name = "board_filter_bytes",
+         .help = "The filters of order ids of sales that are sold out.",
+         .unit = "bytes",
+         .limit = (int64_t)LIMITS_BOARD_FILTER_BYTES,
+         .in_use = read_filter_bytes},
+        {.name = "sale_streams",
+         .help = "Callers of WatchSales.",
+         .unit = "calls",
+         .limit = LIMITS_SALE_STREAMS_MAX,
+         .in_use = read_sale_streams},
+        {.name = "event_streams",
+         .help = "Callers of StreamOrderEvents.",
+         .unit = "calls",
+         .limit = LIMITS_EVENT_STREAMS_MAX,
+         .in_use = read_event_streams},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ops_limit row = rows[i];
+        row.setting = "";
+        row.data = gauges;
+        ops_limits_add(limits, &row);
+    }
 }
 
 /* --- Connections by state -------------------------------------------------------------------- */
@@ -227,6 +303,7 @@ void gauges_register(struct gauges *gauges, const struct settings *settings,
 {
     ops_limits_init(limits);
     add_held(gauges, settings, limits);
+    add_board(gauges, limits);
     add_fixed(settings, limits);
     register_pool_states(gauges, metrics);
     ops_limits_register(limits, metrics);

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+struct board_side;
 struct lanes;
 struct metrics;
 struct ops_limits;
@@ -19,6 +20,7 @@ struct gauges {
     struct lanes *lanes;
     struct workers *workers; /* NULL until they are started, which comes before any reading */
     struct rpc_server *server;
+    const struct board_side *board_side;
 };
 
 /* Lanes and reads that wait for a connection. */

@@ -81,6 +81,22 @@ _Static_assert(2 * LIMITS_SWEEP_INTERVAL_MS + CONTRACT_BOARD_LEASE_MS + LIMITS_L
                    1000 - 150,
                "a unit is sold again within a second of its hold's end, transactions included");
 
+/* --- The board and streams ------------------------------------------------------------------- */
+
+#define LIMITS_BOARD_SALES_MAX     2048 /* that are read again and again */
+#define LIMITS_BOARD_STRANGERS_MAX 512  /* ids that edges ask for and that were not found yet */
+/* All filters of order ids together; the largest has a third of this. */
+#define LIMITS_BOARD_FILTER_BYTES ((size_t)64 * 1024 * 1024)
+#define LIMITS_SALE_STREAMS_MAX   512 /* WatchSales */
+#define LIMITS_EVENT_STREAMS_MAX  64  /* StreamOrderEvents */
+/* The page of events that a stream is sending. */
+#define LIMITS_EVENT_PAGE_BYTES ((size_t)4 * 1024 * 1024)
+
+_Static_assert(LIMITS_SALE_STREAMS_MAX + LIMITS_EVENT_STREAMS_MAX + LIMITS_JOBS_MAX +
+                       LIMITS_ACTS_MAX <
+                   LIMITS_CALLS_MAX,
+               "streams, waiting reads and acts leave calls for orders");
+
 /* --- Start and stop -------------------------------------------------------------------------- */
 
 /* How often a drain looks whether everything has been answered. */

@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "base/clock.h"
+#include "board_side.h"
 #include "drain.h"
 #include "gauges.h"
 #include "janitor.h"
@@ -18,6 +19,7 @@
 #include "orders/adapters/grpc/sale_service.h"
 #include "orders/adapters/postgres/store_postgres.h"
 #include "orders/adapters/system/system_posix.h"
+#include "orders/board/board.h"
 #include "orders/lanes/pruner.h"
 #include "orders/lanes/sweeper.h"
 #include "orders/lanes/workers.h"
@@ -48,6 +50,7 @@ struct service {
     struct workers *workers; /* while they run */
     struct access access;
     struct calls calls;
+    struct board_side board_side;
     struct ops_service ops_service;
     struct rpc_health *health;
     struct rpc_reflection *reflection;
@@ -322,7 +325,11 @@ static int add_services(struct service *service)
         .begin_drain = begin_drain,
         .read = read_status,
     };
-    int error = order_service_add(service->server, &service->calls);
+    /* Before the services, who refuse as unimplemented what nobody added. */
+    int error = board_side_add(&service->board_side, service->server);
+    if (error == 0) {
+        error = order_service_add(service->server, &service->calls);
+    }
     if (error == 0) {
         error = sale_service_add(service->server, &service->calls);
     }
@@ -376,6 +383,7 @@ static int make_ops(struct service *service)
     };
     service->gauges.lanes = service->lanes;
     service->gauges.server = service->server;
+    service->gauges.board_side = &service->board_side;
     gauges_register(&service->gauges, service->settings, &service->limits, service->metrics);
     return ops_server_create(&config, &service->ops);
 }
@@ -407,6 +415,9 @@ static int make_all(struct service *service)
     }
     if (error == 0) {
         error = make_calls(service);
+    }
+    if (error == 0) {
+        error = board_side_init(&service->board_side, &service->calls, service->lanes);
     }
     if (error == 0) {
         error = make_health(service);
@@ -472,6 +483,7 @@ static int start_janitor(struct service *service)
     const struct janitor_duty duties[] = {
         {.tick = sweeper_tick, .data = service->sweeper},
         {.tick = pruner_tick, .data = &service->pruner},
+        {.tick = board_tick, .data = service->board_side.board},
     };
     int error = janitor_start(duties, 0, &service->janitor);
     if (error < 0) {
@@ -624,6 +636,7 @@ void service_destroy(struct service *service)
     pool_view_fini(&service->pool_view);
     janitor_stop(service->janitor); /* when the workers did not start */
     sweeper_destroy(service->sweeper);
+    board_side_fini(&service->board_side);
     lanes_destroy(service->lanes);
     observe_fini(&service->observe);
     metrics_destroy(service->metrics);

@@ -631,8 +631,9 @@ static int64_t next_due_locked(struct board *board, int64_t now_ns)
     return due_ns > now_ns ? due_ns : now_ns + CLOCK_NS_PER_MS;
 }
 
-int64_t board_tick(struct board *board, int64_t now_ns)
+int64_t board_tick(void *data, int64_t now_ns)
 {
+    struct board *board = data;
     lock(board);
     forget_strangers_locked(board, now_ns);
     forget_known_locked(board, now_ns);

@@ -67,8 +67,8 @@ int board_create(const struct board_config *config, struct board **ret) MUST_CHE
 void board_destroy(struct board *board);
 
 /* Submits what is due and returns when there is something to do next, both monotonic nanoseconds.
- * One thread. */
-int64_t board_tick(struct board *board, int64_t now_ns);
+ * data is a struct board: a duty of the janitor's. One thread. */
+int64_t board_tick(void *data, int64_t now_ns);
 
 struct board_stats board_stats(struct board *board);
 

@@ -1,5 +1,6 @@
 #include "orders/adapters/grpc/messages.h"
 
+#include "base/arena.h"
 #include "base/check.h"
 #include "contract/contract.h"
 
@@ -177,9 +178,35 @@ void messages_order(const struct order *order, const char *sale_id, const char *
     }
 }
 
+Stampede__Orders__V1__OrderEvents *messages_event(const struct store_event *event,
+                                                  const char *sale_id, struct arena *arena)
+{
+    size_t count = event->order_count;
+    Stampede__Orders__V1__OrderEvents *message = arena_alloc(arena, sizeof(*message));
+    Google__Protobuf__Timestamp *time = arena_alloc(arena, sizeof(*time));
+    struct messages_order *orders = arena_calloc(arena, count, sizeof(*orders));
+    Stampede__Orders__V1__Order **pointers = arena_calloc(arena, count, sizeof(*pointers));
+    if (message == NULL || time == NULL || orders == NULL || pointers == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct store_order *from = &event->orders[i];
+        messages_order(&from->order, sale_id, from->customer_id, &from->unit_price, &orders[i]);
+        pointers[i] = &orders[i].message;
+    }
+    stampede__orders__v1__order_events__init(message);
+    put_time(event->time_us, time);
+    message->sale_id = unconst(sale_id);
+    message->sequence = event->sequence;
+    message->time = time;
+    message->n_orders = count;
+    message->orders = pointers;
+    return message;
+}
+
 /* --- Sales ----------------------------------------------------------------------------------- */
 
-static Stampede__Sales__V1__Sale__State put_sale_state(enum sale_state state)
+Stampede__Sales__V1__Sale__State messages_sale_state(enum sale_state state)
 {
     switch (state) {
     case SALE_SCHEDULED:
@@ -213,7 +240,7 @@ void messages_sale(const struct sale *sale, int64_t now_us, struct messages_sale
     ret->message.stock_remaining = sale->stock_remaining;
     ret->message.per_customer_limit = sale->per_customer_limit;
     ret->message.hold_seconds = sale->hold_seconds;
-    ret->message.state = put_sale_state(sale_state_at(sale, now_us));
+    ret->message.state = messages_sale_state(sale_state_at(sale, now_us));
     ret->message.version = sale->version;
 }
 

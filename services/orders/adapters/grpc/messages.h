@@ -59,6 +59,11 @@ struct messages_order {
 void messages_order(const struct order *order, const char *sale_id, const char *customer_id,
                     const struct money *unit_price, struct messages_order *ret);
 
+/* An event and its orders in arena, borrowing sale_id (the text form) and the customers' ids; NULL
+ * when the arena is full. */
+Stampede__Orders__V1__OrderEvents *messages_event(const struct store_event *event,
+                                                  const char *sale_id, struct arena *arena);
+
 /* --- Sales ----------------------------------------------------------------------------------- */
 
 /* A Sale with all that it points at; not to be moved once translated. */
@@ -68,6 +73,8 @@ struct messages_sale {
     Google__Protobuf__Timestamp start_time, end_time;
     char sale_id[UUID_TEXT_CHARS + 1];
 };
+
+Stampede__Sales__V1__Sale__State messages_sale_state(enum sale_state state);
 
 /* Fills *ret, which borrows sale and its strings. now_us is the database's clock. */
 void messages_sale(const struct sale *sale, int64_t now_us, struct messages_sale *ret);
