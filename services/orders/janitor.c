@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* No duty is left alone for longer, whatever it said; nor is any called more often. */
 #define SLEEP_NS_MAX CLOCK_NS_PER_SECOND
@@ -78,7 +77,9 @@ int janitor_start(const struct janitor_duty *duties, size_t count, struct janito
     if (janitor == NULL) {
         return -ENOMEM;
     }
-    memcpy(janitor->duties, duties, count * sizeof(*duties));
+    for (size_t i = 0; i < count; i++) {
+        janitor->duties[i] = duties[i];
+    }
     janitor->count = count;
     pthread_mutex_init(&janitor->_shared.lock, NULL);
     pthread_condattr_init(&attributes);

@@ -47,8 +47,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- A caller with its batch
- * ---------------------------------------------------------------------- */
+/* --- A caller with its batch ------------------------------------------------------------------ */
 
 struct caller {
     struct lane_batch batch;
@@ -267,8 +266,7 @@ static void lanes_idle_lane_makes_room(void **state)
     }
 }
 
-/* --- Jobs
- * ------------------------------------------------------------------------------------------ */
+/* --- Jobs ------------------------------------------------------------------------------------- */
 
 struct test_job {
     struct lane_job job;
@@ -415,8 +413,426 @@ static void lanes_cut_refuses_what_waits_and_keeps_what_is_taken(void **state)
     assert_int_equal(lanes_stats(lanes).orders_waiting, 0);
 }
 
-/* --- With real workers on threads
- * ----------------------------------------------------------------- */
+/* --- Changes, acts and sweeps ----------------------------------------------------------------- */
+
+struct test_change {
+    struct lane_change change;
+    atomic_int answered;
+};
+
+static void on_change_answered(struct lane_change *change, void *data)
+{
+    assert_ptr_equal(change, data);
+    atomic_fetch_add(&((struct test_change *)data)->answered, 1);
+}
+
+static void submit_change(struct test_change *mine, const struct uuid *sale_id)
+{
+    *mine = (struct test_change){
+        .change = {.sale_id = *sale_id,
+                   .item = {.deadline_ns = CLOCK_DEADLINE_NEVER,
+                            .attempts_end_ns = CLOCK_DEADLINE_NEVER},
+                   .on_answered = on_change_answered,
+                   .data = mine},
+    };
+    lanes_submit_change(lanes, &mine->change);
+}
+
+static void submit_act(struct test_job *job, const struct uuid *sale_id)
+{
+    *job = (struct test_job){
+        .job = {.deadline_ns = CLOCK_DEADLINE_NEVER, .run = job_run, .refuse = job_refuse}};
+    lanes_submit_act(lanes, sale_id, &job->job);
+}
+
+/* Ends a turn of any kind as if it had been done; returns which it was. */
+static enum lane_task_kind take_and_do_turn(void)
+{
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    switch (task.kind) {
+    case LANE_TASK_ORDERS:
+        finish_with(VERDICT_PLACED);
+        break;
+    case LANE_TASK_CHANGES:
+        for (size_t i = 0; i < task.count; i++) {
+            task.changes[i]->item.verdict = VERDICT_DONE;
+        }
+        lanes_work_finish_turn(lanes, &task);
+        break;
+    case LANE_TASK_ACT:
+        task.job->run(task.job, NULL, NULL);
+        lanes_work_finish_turn(lanes, &task);
+        break;
+    case LANE_TASK_SWEEP:
+        lanes_work_finish_turn(lanes, &task);
+        break;
+    default:
+        fail();
+    }
+    return task.kind;
+}
+
+/* Makes a lane for the sale and leaves it idle. */
+static void make_idle_lane(const struct uuid *sale_id)
+{
+    struct caller caller;
+    submit(&caller, sale_id, 1, "first");
+    take_lobby_as(true);
+    assert_int_equal(take_and_do_turn(), LANE_TASK_ORDERS);
+}
+
+/* A confirmation or an act for a sale that this replica has not seen yet finds out whether it
+ * exists like an order does, in the same look-up. */
+static void lanes_lobby_takes_changes_and_acts(void **state)
+{
+    (void)state;
+    struct uuid known = {{1}}, unknown = {{2}};
+    struct test_change changes[2];
+    struct test_job acts[2];
+    struct caller caller;
+    make_lanes(100, 10);
+    join_both();
+    submit(&caller, &known, 1, "a");
+    submit_change(&changes[0], &known);
+    submit_change(&changes[1], &unknown);
+    submit_act(&acts[0], &known);
+    submit_act(&acts[1], &unknown);
+    assert_int_equal(lanes_stats(lanes).changes_waiting, 2);
+    assert_int_equal(lanes_stats(lanes).acts_waiting, 2);
+    lanes_work_take(lanes, LANE_DUTY_READS, &task);
+    assert_int_equal(task.sale_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        task.sale_known[i] = uuid_equal(&task.sale_ids[i], &known);
+    }
+    lanes_work_finish_lobby(lanes, &task);
+    assert_int_equal(changes[1].change.item.verdict, VERDICT_SALE_NOT_FOUND);
+    assert_int_equal(atomic_load(&changes[1].answered), 1);
+    assert_int_equal(acts[1].verdict, VERDICT_SALE_NOT_FOUND);
+    assert_int_equal(take_and_do_turn(), LANE_TASK_ACT);
+    assert_int_equal(take_and_do_turn(), LANE_TASK_CHANGES);
+    assert_int_equal(take_and_do_turn(), LANE_TASK_ORDERS);
+    assert_int_equal(atomic_load(&acts[0].run), 1);
+    assert_int_equal(atomic_load(&changes[0].answered), 1);
+    assert_int_equal(changes[0].change.item.verdict, VERDICT_DONE);
+    assert_int_equal(atomic_load(&caller.answered), 1);
+}
+
+/* However busy a sale is with one kind, the others have their turns: here all four wait always. */
+static void lanes_kinds_of_one_lane_take_turns(void **state)
+{
+    (void)state;
+    static struct caller callers[40];
+    static struct test_change changes[40];
+    static struct test_job acts[40];
+    struct uuid sale_id = {{1}};
+    int turns[LANE_TASK_STOP] = {0};
+    make_lanes(100, 10);
+    join_both();
+    make_idle_lane(&sale_id);
+    for (size_t i = 0; i < 40; i++) {
+        struct lanes_stats stats = lanes_stats(lanes);
+        if (stats.acts_waiting == 0) {
+            submit_act(&acts[i], &sale_id);
+        }
+        if (stats.changes_waiting == 0) {
+            submit_change(&changes[i], &sale_id);
+        }
+        if (stats.orders_waiting == 0) {
+            submit(&callers[i], &sale_id, 1, "o");
+        }
+        lanes_want_sweep(lanes, &sale_id, 0);
+        turns[take_and_do_turn()]++;
+    }
+    assert_int_equal(turns[LANE_TASK_ORDERS], 10);
+    assert_int_equal(turns[LANE_TASK_CHANGES], 10);
+    assert_int_equal(turns[LANE_TASK_ACT], 10);
+    assert_int_equal(turns[LANE_TASK_SWEEP], 10);
+    while (lanes_stats(lanes).lanes_ready > 0) {
+        take_and_do_turn();
+    }
+}
+
+/* Wishes for a sweep become one, which matures what any of them would. */
+static void lanes_wishes_for_a_sweep_become_one(void **state)
+{
+    (void)state;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    join_both();
+    lanes_want_sweep(lanes, &sale_id, 7);
+    lanes_want_sweep(lanes, &sale_id, 0);
+    lanes_want_sweep(lanes, &sale_id, 5);
+    assert_int_equal(take_and_do_turn(), LANE_TASK_SWEEP);
+    assert_true(uuid_equal(&task.sale_id, &sale_id));
+    assert_int_equal(task.mature_up_to, 7);
+    assert_int_equal(lanes_stats(lanes).lanes_ready, 0);
+    lanes_want_sweep(lanes, &sale_id, 0);
+    assert_int_equal(take_and_do_turn(), LANE_TASK_SWEEP);
+    assert_int_equal(task.mature_up_to, 0);
+}
+
+/* Changes and acts have bounds of their own, so that a crowd of orders cannot keep confirmations of
+ * what is paid for out, nor the other way round. */
+static void lanes_changes_and_acts_are_bounded_by_themselves(void **state)
+{
+    (void)state;
+    struct uuid sale_id = {{1}}, other_id = {{2}};
+    struct test_change changes[10];
+    struct test_job acts[3];
+    struct caller caller;
+    make_lanes(8, 10); /* 8 orders, 8 changes, 4 acts: half of each in a lane */
+    join_both();
+    make_idle_lane(&sale_id);
+    make_idle_lane(&other_id);
+    submit(&caller, &sale_id, 5, "a");
+    assert_int_equal(caller.orders[4].item.verdict, VERDICT_OVERLOADED);
+    for (size_t i = 0; i < 5; i++) {
+        submit_change(&changes[i], &sale_id);
+    }
+    assert_int_equal(atomic_load(&changes[3].answered), 0);
+    assert_int_equal(changes[4].change.item.verdict, VERDICT_OVERLOADED);
+    assert_true(changes[4].change.retry_after_ms >= 1000);
+    for (size_t i = 0; i < 3; i++) {
+        submit_act(&acts[i], &sale_id);
+    }
+    assert_int_equal(acts[2].verdict, VERDICT_OVERLOADED);
+    for (size_t i = 5; i < 10; i++) {
+        submit_change(&changes[i], &other_id);
+    }
+    assert_int_equal(changes[9].change.item.verdict, VERDICT_OVERLOADED);
+    while (lanes_stats(lanes).lanes_ready > 0) {
+        take_and_do_turn();
+    }
+    for (size_t i = 0; i < 10; i++) {
+        assert_int_equal(atomic_load(&changes[i].answered), 1);
+    }
+}
+
+/* A drain works changes and acts off and drops the wish; without a connection and after a cut they
+ * are refused like orders. */
+static void lanes_changes_and_acts_end_like_orders(void **state)
+{
+    (void)state;
+    struct uuid sale_id = {{1}}, other_id = {{2}};
+    struct test_change changes[4];
+    struct test_job acts[4];
+    make_lanes(100, 10);
+    join_both();
+    make_idle_lane(&sale_id);
+    submit_change(&changes[0], &sale_id);
+    submit_act(&acts[0], &sale_id);
+    lanes_want_sweep(lanes, &other_id, 0);
+    lanes_work_left(lanes, LANE_DUTY_ORDERS);
+    assert_int_equal(changes[0].change.item.verdict, VERDICT_DATABASE_UNAVAILABLE);
+    assert_int_equal(acts[0].verdict, VERDICT_DATABASE_UNAVAILABLE);
+    assert_int_equal(lanes_stats(lanes).lanes_ready, 0);
+    submit_change(&changes[1], &sale_id);
+    assert_int_equal(changes[1].change.item.verdict, VERDICT_DATABASE_UNAVAILABLE);
+    lanes_want_sweep(lanes, &sale_id, 0);
+    assert_int_equal(lanes_stats(lanes).lanes_ready, 0);
+    lanes_work_joined(lanes, LANE_DUTY_ORDERS);
+    submit_change(&changes[1], &sale_id);
+    submit_act(&acts[1], &sale_id);
+    lanes_want_sweep(lanes, &other_id, 0);
+    lanes_drain(lanes);
+    assert_int_equal(lanes_stats(lanes).lanes_ready, 1);
+    submit_change(&changes[2], &sale_id);
+    submit_act(&acts[2], &sale_id);
+    lanes_want_sweep(lanes, &sale_id, 0);
+    assert_int_equal(changes[2].change.item.verdict, VERDICT_DRAINING);
+    assert_int_equal(acts[2].verdict, VERDICT_DRAINING);
+    assert_int_equal(take_and_do_turn(), LANE_TASK_ACT);
+    lanes_cut(lanes);
+    assert_int_equal(changes[1].change.item.verdict, VERDICT_DRAINING);
+    assert_int_equal(lanes_stats(lanes).lanes_ready, 0);
+}
+
+/* --- Late ones and waits ---------------------------------------------------------------------- */
+
+/* Work is spent on those only who still wait: late ones take no place in the batch, however many
+ * stand before the others. */
+static void lanes_late_orders_take_no_place(void **state)
+{
+    (void)state;
+    static struct caller late[3], live;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10); /* batches of 4 */
+    join_both();
+    make_idle_lane(&sale_id);
+    for (size_t i = 0; i < 3; i++) {
+        submit(&late[i], &sale_id, 3, "late");
+        for (size_t k = 0; k < 3; k++) {
+            late[i].orders[k].item.deadline_ns = atomic_load(&database.now_ns);
+        }
+    }
+    submit(&live, &sale_id, 4, "live");
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.kind, LANE_TASK_ORDERS);
+    assert_int_equal(task.count, 4);
+    assert_ptr_equal(task.orders[0], &live.orders[0]);
+    assert_int_equal(lanes_stats(lanes).orders_deciding, 4);
+    assert_int_equal(atomic_load(&late[2].answered), 1);
+    assert_int_equal(late[2].orders[2].item.verdict, VERDICT_OVERLOADED);
+    assert_true(late[2].orders[2].retry_after_ms >= 1000);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&live.answered), 1);
+}
+
+/* A lane of late ones costs no transaction: the worker goes on with the next lane. */
+static void lanes_only_late_ones_cost_no_turn(void **state)
+{
+    (void)state;
+    struct caller late, live;
+    struct test_change change;
+    struct uuid sale_id = {{1}}, other_id = {{2}};
+    make_lanes(100, 10);
+    join_both();
+    make_idle_lane(&sale_id);
+    make_idle_lane(&other_id);
+    submit(&late, &sale_id, 1, "late");
+    late.orders[0].item.attempts_end_ns = atomic_load(&database.now_ns);
+    submit_change(&change, &sale_id);
+    change.change.item.deadline_ns = atomic_load(&database.now_ns) - 1;
+    submit(&live, &other_id, 1, "live");
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_true(uuid_equal(&task.sale_id, &other_id));
+    assert_int_equal(change.change.item.verdict, VERDICT_OVERLOADED);
+    finish_with(VERDICT_PLACED);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.kind, LANE_TASK_IDLE);
+    assert_int_equal(late.orders[0].item.verdict, VERDICT_OVERLOADED);
+    assert_int_equal(lanes_stats(lanes).workers_busy, 0);
+    assert_int_equal(lanes_stats(lanes).orders_deciding, 0);
+}
+
+/* Who is refused hears how long their own sale's lane needs, not how busy another one is. */
+static void lanes_refusal_says_how_long_its_own_lane_needs(void **state)
+{
+    (void)state;
+    static struct caller callers[4];
+    struct uuid slow_id = {{1}}, quick_id = {{2}};
+    const struct uuid *ids[] = {&slow_id, &quick_id};
+    make_lanes(16, 10); /* 8 in a lane */
+    join_both();
+    make_idle_lane(&slow_id);
+    make_idle_lane(&quick_id);
+    for (size_t i = 0; i < 2; i++) { /* one order in 4 s, and four in 1 ms */
+        submit(&callers[i], ids[i], i == 0 ? 1 : 4, "a");
+        lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+        atomic_fetch_add(&database.now_ns, i == 0 ? 4 * CLOCK_NS_PER_SECOND : CLOCK_NS_PER_MS);
+        finish_with(VERDICT_PLACED);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        submit(&callers[0], ids[i], 8, "b");
+        submit(&callers[2 + i], ids[i], 1, "c");
+        assert_int_equal(callers[2 + i].orders[0].item.verdict, VERDICT_OVERLOADED);
+        while (lanes_stats(lanes).lanes_ready > 0) {
+            take_and_do_turn();
+        }
+    }
+    assert_true(callers[2].orders[0].retry_after_ms > 10000);
+    assert_int_equal(callers[3].orders[0].retry_after_ms, 1000);
+}
+
+/* --- Shares ----------------------------------------------------------------------------------- */
+
+/* A sale with more orders than anybody can serve has a turn when each other one has had its: the
+ * quiet ones wait for one of its batches at most. */
+static void lanes_hot_sale_takes_no_more_than_its_share(void **state)
+{
+    (void)state;
+    static struct caller hot[200], quiet[200];
+    struct uuid hot_id = {{1}}, quiet_ids[3] = {{{2}}, {{3}}, {{4}}};
+    size_t hot_turns = 0, quiet_turns = 0, next_hot = 0, next_quiet = 0;
+    make_lanes(1000, 10);
+    join_both();
+    make_idle_lane(&hot_id);
+    for (size_t i = 0; i < 3; i++) {
+        make_idle_lane(&quiet_ids[i]);
+    }
+    for (size_t i = 0; i < 10; i++) {
+        submit(&hot[next_hot++], &hot_id, 8, "h");
+    }
+    for (size_t round = 0; round < 20; round++) {
+        submit(&hot[next_hot++], &hot_id, 8, "h");
+        for (size_t i = 0; i < 3; i++) {
+            submit(&quiet[next_quiet++], &quiet_ids[i], 1, "q");
+        }
+        for (size_t i = 0; i < 4; i++) {
+            take_and_do_turn();
+            *(uuid_equal(&task.sale_id, &hot_id) ? &hot_turns : &quiet_turns) += 1;
+        }
+        assert_int_equal(atomic_load(&quiet[next_quiet - 1].answered), 1);
+    }
+    assert_int_equal(hot_turns, 20);
+    assert_int_equal(quiet_turns, 60);
+    while (lanes_stats(lanes).lanes_ready > 0) {
+        take_and_do_turn();
+    }
+}
+
+/* What keeps the service going is not kept waiting by reads, nor keeps them waiting. */
+static void lanes_urgent_jobs_go_first_and_not_twice(void **state)
+{
+    (void)state;
+    struct test_job urgent[2], plain[2];
+    struct lane_job *order_of_turns[4];
+    make_lanes(100, 10);
+    join_both();
+    submit_job(&plain[0]);
+    submit_job(&plain[1]);
+    for (size_t i = 0; i < 2; i++) {
+        urgent[i] = (struct test_job){
+            .job = {.deadline_ns = CLOCK_DEADLINE_NEVER, .run = job_run, .refuse = job_refuse}};
+        lanes_submit_urgent_job(lanes, &urgent[i].job);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        lanes_work_take(lanes, LANE_DUTY_READS, &task);
+        assert_int_equal(task.kind, LANE_TASK_JOB);
+        order_of_turns[i] = task.job;
+        task.job->run(task.job, NULL, NULL);
+        lanes_work_finish_job(lanes, &task);
+    }
+    assert_ptr_equal(order_of_turns[0], &urgent[0].job);
+    assert_ptr_equal(order_of_turns[1], &plain[0].job);
+    assert_ptr_equal(order_of_turns[2], &urgent[1].job);
+    assert_ptr_equal(order_of_turns[3], &plain[1].job);
+}
+
+/* With one connection, reads and lanes go turn about, however much waits on either side. */
+static void lanes_single_connection_serves_both_sides(void **state)
+{
+    (void)state;
+    static struct caller callers[6];
+    static struct test_job jobs[6];
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    lanes_work_joined(lanes, LANE_DUTY_BOTH);
+    submit(&callers[0], &sale_id, 1, "a");
+    lanes_work_take(lanes, LANE_DUTY_BOTH, &task);
+    task.sale_known[0] = true;
+    lanes_work_finish_lobby(lanes, &task);
+    submit(&callers[1], &sale_id, 8, "b");
+    submit(&callers[2], &sale_id, 8, "c");
+    for (size_t i = 0; i < 4; i++) {
+        submit_job(&jobs[i]);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        lanes_work_take(lanes, LANE_DUTY_BOTH, &task);
+        assert_int_equal(task.kind, i % 2 == 0 ? LANE_TASK_ORDERS : LANE_TASK_JOB);
+        if (task.kind == LANE_TASK_JOB) {
+            task.job->run(task.job, NULL, NULL);
+            lanes_work_finish_job(lanes, &task);
+        } else {
+            finish_with(VERDICT_PLACED);
+        }
+    }
+    lanes_work_take(lanes, LANE_DUTY_BOTH, &task);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(lanes_stats(lanes).orders_waiting, 0);
+}
+
+/* --- With real workers on threads ------------------------------------------------------------- */
 
 struct crowd {
     struct fake_connection connections[4];
@@ -619,6 +1035,17 @@ int main(void)
         TEST(lanes_lobby_and_jobs_take_turns),
         TEST(lanes_many_unknown_sales_are_each_answered),
         TEST(lanes_cut_refuses_what_waits_and_keeps_what_is_taken),
+        TEST(lanes_lobby_takes_changes_and_acts),
+        TEST(lanes_kinds_of_one_lane_take_turns),
+        TEST(lanes_wishes_for_a_sweep_become_one),
+        TEST(lanes_changes_and_acts_are_bounded_by_themselves),
+        TEST(lanes_changes_and_acts_end_like_orders),
+        TEST(lanes_late_orders_take_no_place),
+        TEST(lanes_only_late_ones_cost_no_turn),
+        TEST(lanes_refusal_says_how_long_its_own_lane_needs),
+        TEST(lanes_hot_sale_takes_no_more_than_its_share),
+        TEST(lanes_urgent_jobs_go_first_and_not_twice),
+        TEST(lanes_single_connection_serves_both_sides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
