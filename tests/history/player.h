@@ -47,8 +47,8 @@ void player_init(struct player *player, struct stage *stage);
 void player_fini(struct player *player);
 
 /*
- * Makes the history's sale, with faults, until it is made, then asks for it again and with another
- * draft. creation_key names it. False with the problem where an answer is wrong.
+ * Makes the history's sale, with faults, until it is made; some seeds ask for it again and with
+ * another draft. creation_key names it. False with the problem where an answer is wrong.
  */
 bool player_create(struct player *player, const struct history *history, const char *creation_key,
                    struct model_sale *ret_sale, char problem[MODEL_PROBLEM_CHARS]);

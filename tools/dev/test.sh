@@ -61,7 +61,7 @@ _test_part_dev() {
 # A store or a session is one worker's own: its tests, among the longest, would show TSan nothing.
 _test_part_tsan() {
     ! _test_build tsan || _test_ctest tsan --label-exclude '^(dev|fuzz)$' \
-        --exclude-regex '^integration/(libs/postgres|tools|services/orders/adapters/postgres)/'
+        --exclude-regex '^(integration/(libs/postgres|tools|services/orders/adapters/postgres)|history)/'
 }
 
 _test_install() {
