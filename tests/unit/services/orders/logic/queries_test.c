@@ -115,6 +115,153 @@ static void queries_get_sale_failures_have_their_verdicts(void **state)
     assert_int_equal(queries_get_sale(&store, &sale_id, 0, &arena, &sale), VERDICT_DONE);
 }
 
+/* --- Orders and events ---------------------------------------------------------------------------
+ */
+
+static struct queries_order_page orders;
+static struct store_event_page events;
+
+/* Orders by number, customers "even" and "odd" in turn, each placed by a transaction of its own. */
+static void place(struct uuid sale_id, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fake_sale *fake = &database.sales[sale_id.bytes[0]];
+        bool even = fake->order_count % 2 == 1;
+        struct placement_request request = {
+            .customer_id = even ? "even" : "odd", .customer_length = even ? 4 : 3, .quantity = 1};
+        struct placement_facts facts;
+        static struct placement_decision decision;
+        request.order_id.bytes[0] = (uint8_t)(fake->order_count + 1);
+        assert_int_equal(
+            store.load_placement(store.data, &sale_id, &request, 1, INT64_MAX, &arena, &facts),
+            STORE_OK);
+        assert_int_equal(placement_decide(&facts, &request, 1, &arena, &decision), 0);
+        assert_int_equal(
+            store.store_placed(store.data, &facts, &request, 1, &decision, INT64_MAX, &arena),
+            STORE_OK);
+    }
+}
+
+static enum verdict list_orders(struct uuid sale_id, const char *customer, int32_t page_size,
+                                const char *token)
+{
+    return queries_list_orders(&store, &sale_id, customer, page_size, token, 0, &arena, &orders,
+                               &violations);
+}
+
+/* No order is skipped or doubled while others arrive between the pages. */
+static void queries_list_orders_is_stable_while_orders_arrive(void **state)
+{
+    (void)state;
+    struct uuid sale_id = fake_database_add_sale(&database, 100, 0);
+    char token[QUERIES_TOKEN_CHARS + 1] = "";
+    int64_t number = 0;
+    place(sale_id, 3);
+    do {
+        assert_int_equal(list_orders(sale_id, "", 2, token), VERDICT_DONE);
+        for (size_t i = 0; i < orders.page.count; i++) {
+            assert_int_equal(orders.page.orders[i].order.number, ++number);
+        }
+        if (number < 6) {
+            place(sale_id, 2);
+        }
+        memcpy(token, orders.next_token, sizeof(token));
+    } while (token[0] != '\0');
+    assert_int_equal(number, database.sales[0].order_count);
+}
+
+/* One customer's orders alone, and a page that is exactly full is the last. */
+static void queries_list_orders_of_one_customer(void **state)
+{
+    (void)state;
+    struct uuid sale_id = fake_database_add_sale(&database, 100, 0);
+    place(sale_id, 5);
+    assert_int_equal(list_orders(sale_id, "even", 2, ""), VERDICT_DONE);
+    assert_int_equal(orders.page.count, 2);
+    assert_int_equal(orders.page.orders[1].order.number, 4);
+    assert_string_equal(orders.next_token, "");
+    assert_int_equal(list_orders(sale_id, "nobody", 0, ""), VERDICT_DONE);
+    assert_int_equal(orders.page.count, 0);
+}
+
+/* Tokens are those that were given out, nothing that merely looks like a number. */
+static void queries_list_orders_bad_arguments_are_named(void **state)
+{
+    (void)state;
+    struct uuid sale_id = fake_database_add_sale(&database, 100, 0);
+    static const char *const tokens[] = {"1",
+                                         "1-",
+                                         "2-1",
+                                         "1-0",
+                                         "1--1",
+                                         "1-01",
+                                         "1-1x",
+                                         "1-+1",
+                                         "1- 1",
+                                         "x",
+                                         "1-9223372036854775808"};
+    for (size_t i = 0; i < COUNT_OF(tokens); i++) {
+        assert_int_equal(list_orders(sale_id, "", 1, tokens[i]), VERDICT_INVALID_FIELD);
+        assert_string_equal(violations.items[0].field, "page_token");
+    }
+    assert_int_equal(list_orders(sale_id, "", 1, "1-9223372036854775807"), VERDICT_DONE);
+    assert_int_equal(list_orders(sale_id, "\n", -1, "x"), VERDICT_INVALID_FIELD);
+    assert_int_equal(violations.count, 3);
+    sale_id.bytes[5] = 9;
+    assert_int_equal(list_orders(sale_id, "", 1, ""), VERDICT_SALE_NOT_FOUND);
+}
+
+/* A lost connection costs one more attempt; what else fails is told. */
+static void queries_list_orders_failures_have_their_verdicts(void **state)
+{
+    (void)state;
+    struct uuid sale_id = fake_database_add_sale(&database, 100, 0);
+    fake_database_add_step(&database,
+                           (struct fake_step){.where = FAKE_READ, .result = STORE_UNAVAILABLE});
+    assert_int_equal(list_orders(sale_id, "", 1, ""), VERDICT_DONE);
+    fake_database_add_step(&database, (struct fake_step){.where = FAKE_READ, .result = STORE_BUSY});
+    assert_int_equal(list_orders(sale_id, "", 1, ""), VERDICT_OVERLOADED);
+    fake_database_add_step(&database,
+                           (struct fake_step){.where = FAKE_READ, .result = STORE_BROKEN});
+    assert_int_equal(list_orders(sale_id, "", 1, ""), VERDICT_INTERNAL);
+}
+
+static enum verdict read_events(struct uuid sale_id, int64_t from)
+{
+    return queries_read_events(&store, &sale_id, from, 2, 10, 0, &arena, &events);
+}
+
+/* From 0 or 1 is from the oldest there is, also when older ones were pruned. */
+static void queries_read_events_begins_with_the_oldest_there_is(void **state)
+{
+    (void)state;
+    struct uuid sale_id = fake_database_add_sale(&database, 100, 0);
+    size_t pruned;
+    bool more;
+    place(sale_id, 2);
+    assert_int_equal(read_events(sale_id, 0), VERDICT_DONE);
+    assert_int_equal(events.count, 2);
+    assert_int_equal(events.events[0].sequence, 1);
+    assert_int_equal(events.events[0].order_count, 0);
+    assert_int_equal(events.events[1].orders[0].order.number, 1);
+    assert_true(events.more);
+    assert_int_equal(read_events(sale_id, 4), VERDICT_DONE);
+    assert_int_equal(events.count, 0);
+
+    atomic_fetch_add(&database.clock_us, 10);
+    place(sale_id, 1);
+    assert_int_equal(store.prune_events(store.data, 5, 0, &arena, &pruned, &more), STORE_OK);
+    assert_int_equal(pruned, 3);
+    assert_int_equal(read_events(sale_id, 1), VERDICT_DONE);
+    assert_int_equal(events.events[0].sequence, 4);
+    assert_false(events.more);
+    assert_int_equal(read_events(sale_id, 3), VERDICT_DONE);
+    assert_int_equal(events.count, 0);
+    assert_int_equal(events.oldest_sequence, 4);
+    sale_id.bytes[5] = 9;
+    assert_int_equal(read_events(sale_id, 0), VERDICT_SALE_NOT_FOUND);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -123,6 +270,11 @@ int main(void)
         TEST(queries_list_sales_bad_arguments_are_named),
         TEST(queries_get_order_of_somebody_else_is_not_found),
         TEST(queries_get_sale_failures_have_their_verdicts),
+        TEST(queries_list_orders_is_stable_while_orders_arrive),
+        TEST(queries_list_orders_of_one_customer),
+        TEST(queries_list_orders_bad_arguments_are_named),
+        TEST(queries_list_orders_failures_have_their_verdicts),
+        TEST(queries_read_events_begins_with_the_oldest_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
