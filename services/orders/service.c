@@ -485,7 +485,7 @@ static int start_janitor(struct service *service)
         {.tick = pruner_tick, .data = &service->pruner},
         {.tick = board_tick, .data = service->board_side.board},
     };
-    int error = janitor_start(duties, 0, &service->janitor);
+    int error = janitor_start(duties, COUNT_OF(duties), &service->janitor);
     if (error < 0) {
         log_event(LOG_ERROR, "cannot_start", LOG_STR("message", strerror(-error)));
     }
