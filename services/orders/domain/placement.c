@@ -249,9 +249,10 @@ int placement_decide(const struct placement_facts *facts, const struct placement
     ret->placed_count = 0;
     ret->placed_units = 0;
     int result = settlement_return_expired(facts->expired, facts->expired_count, &ret->sale);
-    if (result == 0) {
-        result = index_build(facts, requests, count, scratch, &index);
+    if (result < 0) {
+        return result;
     }
+    result = index_build(facts, requests, count, scratch, &index);
     if (result < 0) {
         return result;
     }

@@ -26,7 +26,7 @@ bool sale_is_consistent(const struct sale *sale)
            sale->version >= 1 && sale->orders_count >= 0 &&
            sale->stock_returned >= sale->stock_returning && sale->sold_out_since >= 0 &&
            sale->sold_out_since <= sale->version &&
-           (sale->sold_out_since == 0 || sale->stock_remaining == 0);
+           (sale->sold_out_since > 0) == (sale->stock_remaining == 0);
 }
 
 /* --- Changing ------------------------------------------------------------------------------------

@@ -106,7 +106,6 @@ bool fake_sale_is_sound(const struct fake_sale *fake)
         }
     }
     return sale_is_consistent(&fake->sale) &&
-           (fake->sale.sold_out_since > 0) == (fake->sale.stock_remaining == 0) &&
            fake->sale.orders_count == (int64_t)fake->order_count && fake->event_count > 0 &&
            held + fake->sale.stock_remaining + fake->sale.stock_returning == fake->sale.stock_total;
 }

@@ -203,6 +203,8 @@ static void sale_consistency_is_of_one_row(void **state)
 #undef BROKEN
     sale = stocked(0);
     assert_true(sale_is_consistent(&sale));
+    sale.sold_out_since = 0; /* though nothing remains */
+    assert_false(sale_is_consistent(&sale));
     sale.sold_out_since = 5; /* which is still to come */
     assert_false(sale_is_consistent(&sale));
 }
