@@ -112,8 +112,8 @@ static void refuse_job(struct lane_job *lane_job, enum verdict verdict)
     calls_refuse(job->calls, job->call, verdict);
 }
 
-void calls_submit(const struct calls *calls, struct rpc_call *call, struct calls_job *job,
-                  calls_run_fn run)
+static void prepare_job(const struct calls *calls, struct rpc_call *call, struct calls_job *job,
+                        calls_run_fn run)
 {
     job->calls = calls;
     job->call = call;
@@ -123,7 +123,20 @@ void calls_submit(const struct calls *calls, struct rpc_call *call, struct calls
         .run = run_job,
         .refuse = refuse_job,
     };
+}
+
+void calls_submit(const struct calls *calls, struct rpc_call *call, struct calls_job *job,
+                  calls_run_fn run)
+{
+    prepare_job(calls, call, job, run);
     lanes_submit_job(calls->config.lanes, &job->_job);
+}
+
+void calls_submit_act(const struct calls *calls, struct rpc_call *call, struct calls_job *job,
+                      const struct uuid *sale_id, calls_run_fn run)
+{
+    prepare_job(calls, call, job, run);
+    lanes_submit_act(calls->config.lanes, sale_id, &job->_job);
 }
 
 int64_t calls_job_deadline_ns(const struct calls_job *job)

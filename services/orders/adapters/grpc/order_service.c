@@ -1,8 +1,10 @@
 #include "orders/adapters/grpc/order_service.h"
 
 #include "orders/adapters/grpc/calls.h"
+#include "orders/adapters/grpc/list_orders.h"
 #include "orders/adapters/grpc/messages.h"
 #include "orders/adapters/grpc/placing.h"
+#include "orders/adapters/grpc/settling.h"
 #include "orders/adapters/grpc/unimplemented.h"
 #include "orders/logic/queries.h"
 #include "rpc/server.h"
@@ -10,8 +12,10 @@
 #include <errno.h>
 
 /* Calls that are taken off the wire without waiting for a slot to be armed anew. */
-#define SLOTS_PLACING 64
-#define SLOTS_READING 32
+#define SLOTS_PLACING  64
+#define SLOTS_SETTLING 32
+#define SLOTS_READING  32
+#define SLOTS_ADMIN    2
 
 static void handle_place_order(struct rpc_call *call, const ProtobufCMessage *request, void *data)
 {
@@ -22,6 +26,21 @@ static void handle_batch_place_orders(struct rpc_call *call, const ProtobufCMess
                                       void *data)
 {
     placing_start_batch(data, call, (const void *)request);
+}
+
+static void handle_confirm_order(struct rpc_call *call, const ProtobufCMessage *request, void *data)
+{
+    settling_start_confirm(data, call, (const void *)request);
+}
+
+static void handle_cancel_order(struct rpc_call *call, const ProtobufCMessage *request, void *data)
+{
+    settling_start_cancel(data, call, (const void *)request);
+}
+
+static void handle_list_orders(struct rpc_call *call, const ProtobufCMessage *request, void *data)
+{
+    list_orders_start(data, call, (const void *)request);
 }
 
 /* --- GetOrder -------------------------------------------------------------------------------- */
@@ -83,7 +102,10 @@ int order_service_add(struct rpc_server *server, const struct calls *calls)
     const struct rpc_method methods[] = {
         {.name = "PlaceOrder", .handle = handle_place_order, .slots = SLOTS_PLACING},
         {.name = "BatchPlaceOrders", .handle = handle_batch_place_orders, .slots = SLOTS_PLACING},
+        {.name = "ConfirmOrder", .handle = handle_confirm_order, .slots = SLOTS_SETTLING},
+        {.name = "CancelOrder", .handle = handle_cancel_order, .slots = SLOTS_SETTLING},
         {.name = "GetOrder", .handle = handle_get_order, .slots = SLOTS_READING},
+        {.name = "ListOrders", .handle = handle_list_orders, .slots = SLOTS_ADMIN},
     };
     for (size_t i = 0; i < COUNT_OF(methods); i++) {
         struct rpc_method method = methods[i];

@@ -1,6 +1,7 @@
 #include "orders/adapters/grpc/sale_service.h"
 
 #include "orders/adapters/grpc/calls.h"
+#include "orders/adapters/grpc/managing.h"
 #include "orders/adapters/grpc/messages.h"
 #include "orders/adapters/grpc/unimplemented.h"
 #include "orders/logic/create_sale.h"
@@ -60,6 +61,43 @@ static void handle_create_sale(struct rpc_call *call, const ProtobufCMessage *re
     self->request = messages_create_sale_request((const void *)request);
     self->deadline_ns = calls_deadline_ns(calls, call);
     calls_submit(calls, call, &self->job, run_create_sale);
+}
+
+/* --- Acts on a sale that exists -------------------------------------------------------------- */
+
+static void handle_update_sale(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    const Stampede__Sales__V1__UpdateSaleRequest *request = (const void *)message;
+    struct manage_sale_request update = messages_update_sale_request(request);
+    managing_start(data, call, request->sale_id, &update);
+}
+
+static void handle_restock_sale(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    const Stampede__Sales__V1__RestockSaleRequest *request = (const void *)message;
+    struct manage_sale_request restock = messages_restock_sale_request(request);
+    managing_start(data, call, request->sale_id, &restock);
+}
+
+static void handle_pause_sale(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    const Stampede__Sales__V1__PauseSaleRequest *request = (const void *)message;
+    const struct manage_sale_request pause = {.act = MANAGE_SALE_PAUSE};
+    managing_start(data, call, request->sale_id, &pause);
+}
+
+static void handle_resume_sale(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    const Stampede__Sales__V1__ResumeSaleRequest *request = (const void *)message;
+    const struct manage_sale_request resume = {.act = MANAGE_SALE_RESUME};
+    managing_start(data, call, request->sale_id, &resume);
+}
+
+static void handle_end_sale(struct rpc_call *call, const ProtobufCMessage *message, void *data)
+{
+    const Stampede__Sales__V1__EndSaleRequest *request = (const void *)message;
+    const struct manage_sale_request end = {.act = MANAGE_SALE_END};
+    managing_start(data, call, request->sale_id, &end);
 }
 
 /* --- GetSale --------------------------------------------------------------------------------- */
@@ -171,6 +209,11 @@ int sale_service_add(struct rpc_server *server, const struct calls *calls)
     const ProtobufCServiceDescriptor *service = &stampede__sales__v1__sale_service__descriptor;
     const struct rpc_method methods[] = {
         {.name = "CreateSale", .handle = handle_create_sale, .slots = SLOTS_ADMIN},
+        {.name = "UpdateSale", .handle = handle_update_sale, .slots = SLOTS_ADMIN},
+        {.name = "PauseSale", .handle = handle_pause_sale, .slots = SLOTS_ADMIN},
+        {.name = "ResumeSale", .handle = handle_resume_sale, .slots = SLOTS_ADMIN},
+        {.name = "EndSale", .handle = handle_end_sale, .slots = SLOTS_ADMIN},
+        {.name = "RestockSale", .handle = handle_restock_sale, .slots = SLOTS_ADMIN},
         {.name = "GetSale", .handle = handle_get_sale, .slots = SLOTS_READING},
         {.name = "ListSales", .handle = handle_list_sales, .slots = SLOTS_READING},
     };

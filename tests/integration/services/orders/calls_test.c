@@ -196,24 +196,6 @@ static void admin_method_without_or_with_a_wrong_token_is_unauthenticated(void *
     orders_client_assert_refused(create(&wrong, &sale), RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
 }
 
-/* Methods of the contract that this version lacks say so; the caller need not guess. */
-static void method_not_yet_there_is_unimplemented(void **state)
-{
-    Stampede__Sales__V1__PauseSaleRequest pause = STAMPEDE__SALES__V1__PAUSE_SALE_REQUEST__INIT;
-    Stampede__Orders__V1__StreamOrderEventsRequest stream =
-        STAMPEDE__ORDERS__V1__STREAM_ORDER_EVENTS_REQUEST__INIT;
-    (void)state;
-
-    orders_client_assert_refused(
-        orders_client_call(&admin, "/stampede.sales.v1.SaleService/PauseSale",
-                           &stampede__sales__v1__sale__descriptor, &pause.base),
-        RPC_UNIMPLEMENTED, "METHOD_UNIMPLEMENTED");
-    orders_client_assert_refused(
-        orders_client_call(&admin, "/stampede.orders.v1.OrderService/StreamOrderEvents",
-                           &stampede__orders__v1__order_events__descriptor, &stream.base),
-        RPC_UNIMPLEMENTED, "METHOD_UNIMPLEMENTED");
-}
-
 /* --- One order ------------------------------------------------------------------------------- */
 
 static struct rpc_reply *get_order(const char *sale_id, const char *order_id, const char *customer)
@@ -533,7 +515,6 @@ int main(void)
         cmocka_unit_test(get_sale_unknown_or_malformed_is_refused),
         cmocka_unit_test(list_sales_in_pages_shows_every_sale_once),
         cmocka_unit_test(admin_method_without_or_with_a_wrong_token_is_unauthenticated),
-        cmocka_unit_test(method_not_yet_there_is_unimplemented),
         cmocka_unit_test(place_order_is_placed_once_and_replayed_after),
         cmocka_unit_test(place_order_sold_out_and_over_the_limit_are_told_apart),
         cmocka_unit_test(place_order_with_bad_fields_names_them),

@@ -1,0 +1,382 @@
+/* What becomes of held and sold orders over gRPC: confirmed, cancelled, expired, by whom. */
+#include "base/clock.h"
+#include "orders_calls.h"
+#include "orders_process.h"
+#include "support/scratch_postgres.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define NOBODYS_ID "01920000-0000-7000-8000-00000000dead"
+
+#define RESERVED  STAMPEDE__ORDERS__V1__ORDER__STATUS__RESERVED
+#define CONFIRMED STAMPEDE__ORDERS__V1__ORDER__STATUS__CONFIRMED
+#define CANCELLED STAMPEDE__ORDERS__V1__ORDER__STATUS__CANCELLED
+#define EXPIRED   STAMPEDE__ORDERS__V1__ORDER__STATUS__EXPIRED
+
+#define HOLD_SECONDS 3600
+
+static struct scratch_postgres server;
+static struct orders_process process;
+static struct orders_client admin, public;
+static char sale_id[ORDERS_CLIENT_ID_CHARS + 1], order_id[ORDERS_CLIENT_ID_CHARS + 1];
+
+static int start(void **state)
+{
+    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
+    (void)state;
+    assert_int_equal(scratch_postgres_start(&server, true, false), 0);
+    orders_process_start(&process, server.service_url, settings);
+    orders_process_wait_ready(&process, true);
+    orders_client_open(&admin, process.grpc_port, ORDERS_PROCESS_TOKEN);
+    orders_client_open(&public, process.grpc_port, NULL);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    orders_calls_audit(server.admin_url);
+    orders_client_close(&admin);
+    orders_client_close(&public);
+    orders_process_stop(&process);
+    scratch_postgres_stop(&server);
+    return 0;
+}
+
+/* A sale of ten with a hold, and one order of two units of customer c-1. */
+static void hold_one(const char *key)
+{
+    orders_calls_create_held(&admin, key, 10, HOLD_SECONDS, sale_id);
+    orders_calls_place(&public, sale_id, "c-1", "k-1", 2, order_id);
+}
+
+static void assert_stock_and_version(int32_t remaining, int64_t version)
+{
+    struct rpc_reply *reply = orders_calls_get_sale(&public, sale_id);
+    const Stampede__Sales__V1__Sale *sale = orders_client_message(reply);
+    assert_int_equal(sale->stock_remaining, remaining);
+    assert_int_equal(sale->version, version);
+    rpc_reply_free(reply);
+}
+
+/* --- Confirming ------------------------------------------------------------------------------ */
+
+/* A shop whose first answer was lost confirms again: the order is sold once and says so twice. */
+static void confirm_held_order_is_sold_however_often_it_is_asked(void **state)
+{
+    (void)state;
+    hold_one("confirm");
+    for (int i = 0; i < 3; i++) {
+        struct rpc_reply *reply = orders_calls_confirm(&admin, sale_id, order_id);
+        const Stampede__Orders__V1__Order *order = orders_client_message(reply);
+        assert_int_equal(order->status, CONFIRMED);
+        assert_string_equal(order->sale_id, sale_id);
+        assert_string_equal(order->order_id, order_id);
+        assert_string_equal(order->customer_id, "c-1");
+        assert_int_equal(order->number, 1);
+        assert_int_equal(order->quantity, 2);
+        assert_string_equal(order->unit_price->currency_code, "EUR");
+        assert_int_equal(order->unit_price->amount_minor, 100);
+        assert_true(order->create_time->seconds > 0);
+        rpc_reply_free(reply);
+        assert_stock_and_version(8, 3);
+    }
+    orders_calls_assert_order(orders_calls_get_order(&public, sale_id, order_id, "c-1"), CONFIRMED);
+}
+
+/* A repeated purchase shows the order as it is now. */
+static void confirm_shows_in_the_replay_of_the_order(void **state)
+{
+    (void)state;
+    hold_one("confirm-replay");
+    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+    struct rpc_reply *reply = orders_client_place(&public, sale_id, "c-1", "k-1", 2);
+    const Stampede__Orders__V1__PlaceOrderResponse *replay = orders_client_message(reply);
+    assert_true(replay->replayed);
+    assert_int_equal(replay->order->status, CONFIRMED);
+    rpc_reply_free(reply);
+}
+
+/* What ran out must not be sold, though nothing has swept it yet; the answer says what it is. */
+static void confirm_of_an_expired_hold_is_illegal(void **state)
+{
+    (void)state;
+    orders_calls_create_held(&admin, "confirm-expired", 10, 1, sale_id);
+    orders_calls_place(&public, sale_id, "c-1", "k-1", 2, order_id);
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 200000000}, NULL);
+    orders_calls_assert_illegal(orders_calls_confirm(&admin, sale_id, order_id),
+                                "an EXPIRED order cannot be confirmed");
+    orders_calls_assert_illegal(orders_calls_cancel(&public, sale_id, order_id, "c-1"),
+                                "an EXPIRED order cannot be cancelled");
+    orders_calls_assert_illegal(orders_calls_cancel(&admin, sale_id, order_id, ""),
+                                "an EXPIRED order cannot be cancelled");
+    orders_calls_assert_order(orders_calls_get_order(&public, sale_id, order_id, "c-1"), EXPIRED);
+    assert_stock_and_version(10, 3);
+}
+
+/* --- Cancelling ------------------------------------------------------------------------------ */
+
+/* Units of a hold that is given back can be bought again at once where some remained. */
+static void cancel_held_order_gives_its_units_back_once(void **state)
+{
+    (void)state;
+    hold_one("cancel");
+    assert_stock_and_version(8, 2);
+    for (int i = 0; i < 3; i++) {
+        orders_calls_assert_order(orders_calls_cancel(&public, sale_id, order_id, "c-1"),
+                                  CANCELLED);
+        assert_stock_and_version(10, 3);
+    }
+    orders_calls_assert_illegal(orders_calls_confirm(&admin, sale_id, order_id),
+                                "a CANCELLED order cannot be confirmed");
+    assert_stock_and_version(10, 3);
+}
+
+/* A sold order is the shop's to take back, not the customer's. */
+static void cancel_sold_order_is_for_administrators(void **state)
+{
+    (void)state;
+    hold_one("cancel-sold");
+    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+    orders_calls_assert_illegal(orders_calls_cancel(&public, sale_id, order_id, "c-1"),
+                                "a CONFIRMED order can be cancelled by an administrator only");
+    assert_stock_and_version(8, 3);
+    struct rpc_reply *reply = orders_calls_cancel(&admin, sale_id, order_id, "");
+    const Stampede__Orders__V1__Order *order = orders_client_message(reply);
+    assert_int_equal(order->status, CANCELLED);
+    assert_string_equal(order->customer_id, "c-1");
+    rpc_reply_free(reply);
+    assert_stock_and_version(10, 4);
+}
+
+/* An administrator who names a customer means that customer's order. */
+static void cancel_by_an_administrator_keeps_to_the_named_customer(void **state)
+{
+    (void)state;
+    hold_one("cancel-named");
+    orders_client_assert_refused(orders_calls_cancel(&admin, sale_id, order_id, "c-2"),
+                                 RPC_NOT_FOUND, "ORDER_NOT_FOUND");
+    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+    orders_calls_assert_order(orders_calls_cancel(&admin, sale_id, order_id, "c-1"), CANCELLED);
+}
+
+/* Nobody learns of another customer's order, nor ends it. */
+static void cancel_of_anothers_order_is_not_found(void **state)
+{
+    (void)state;
+    hold_one("cancel-other");
+    orders_client_assert_refused(orders_calls_cancel(&public, sale_id, order_id, "c-2"),
+                                 RPC_NOT_FOUND, "ORDER_NOT_FOUND");
+    orders_client_assert_refused(orders_calls_cancel(&public, sale_id, NOBODYS_ID, "c-1"),
+                                 RPC_NOT_FOUND, "ORDER_NOT_FOUND");
+    orders_client_assert_refused(orders_calls_cancel(&public, NOBODYS_ID, order_id, "c-1"),
+                                 RPC_NOT_FOUND, "SALE_NOT_FOUND");
+    orders_client_assert_refused(orders_calls_confirm(&admin, sale_id, NOBODYS_ID), RPC_NOT_FOUND,
+                                 "ORDER_NOT_FOUND");
+    orders_client_assert_refused(orders_calls_confirm(&admin, NOBODYS_ID, order_id), RPC_NOT_FOUND,
+                                 "SALE_NOT_FOUND");
+    orders_calls_assert_order(orders_calls_get_order(&public, sale_id, order_id, "c-1"), RESERVED);
+    assert_stock_and_version(8, 2);
+}
+
+/* --- Access and fields ----------------------------------------------------------------------- */
+
+/* A token only adds: a wrong one makes nobody less than a customer, and nobody more. */
+static void cancel_with_a_wrong_token_is_a_customers(void **state)
+{
+    struct orders_client wrong = {.channel = public.channel, .token = "not-the-token-at-all"};
+    (void)state;
+
+    hold_one("cancel-token");
+    orders_calls_assert_field(orders_calls_cancel(&public, sale_id, order_id, ""), "customer_id");
+    orders_client_assert_refused(orders_calls_cancel(&wrong, sale_id, order_id, ""),
+                                 RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
+    orders_client_assert_refused(orders_calls_confirm(&public, sale_id, order_id),
+                                 RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
+    orders_client_assert_refused(orders_calls_confirm(&wrong, sale_id, order_id),
+                                 RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
+    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+    orders_calls_assert_illegal(orders_calls_cancel(&wrong, sale_id, order_id, "c-1"),
+                                "a CONFIRMED order can be cancelled by an administrator only");
+}
+
+/* Without a token set nobody is an administrator, on public methods too. */
+static void cancel_where_administration_is_closed_takes_customers_only(void **state)
+{
+    struct orders_process closed;
+    struct orders_client bare, armed;
+    (void)state;
+
+    hold_one("cancel-closed");
+    orders_process_start(&closed, server.service_url, NULL);
+    orders_process_wait_ready(&closed, true);
+    orders_client_open(&bare, closed.grpc_port, NULL);
+    orders_client_open(&armed, closed.grpc_port, ORDERS_PROCESS_TOKEN);
+    orders_client_assert_refused(orders_calls_cancel(&armed, sale_id, order_id, ""),
+                                 RPC_PERMISSION_DENIED, "ADMIN_CLOSED");
+    orders_client_assert_refused(orders_calls_confirm(&armed, sale_id, order_id),
+                                 RPC_PERMISSION_DENIED, "ADMIN_CLOSED");
+    orders_client_assert_refused(orders_calls_act(&armed, "PauseSale", sale_id),
+                                 RPC_PERMISSION_DENIED, "ADMIN_CLOSED");
+    orders_calls_assert_field(orders_calls_cancel(&bare, sale_id, order_id, ""), "customer_id");
+    orders_calls_assert_order(orders_calls_cancel(&bare, sale_id, order_id, "c-1"), CANCELLED);
+    orders_client_close(&bare);
+    orders_client_close(&armed);
+    orders_process_stop(&closed);
+}
+
+static void settling_with_bad_fields_names_each(void **state)
+{
+    static const char longer[] =
+        "a-customer-whose-name-is-longer-than-the-sixty-four-characters-it-may-have";
+    (void)state;
+
+    orders_calls_assert_field(orders_calls_confirm(&admin, "nonsense", NOBODYS_ID), "sale_id");
+    orders_calls_assert_field(orders_calls_confirm(&admin, NOBODYS_ID, "nonsense"), "order_id");
+    orders_calls_assert_field(orders_calls_cancel(&public, "nonsense", NOBODYS_ID, "c"), "sale_id");
+    orders_calls_assert_field(orders_calls_cancel(&admin, NOBODYS_ID, "", ""), "order_id");
+    orders_calls_assert_field(orders_calls_cancel(&public, NOBODYS_ID, NOBODYS_ID, longer),
+                              "customer_id");
+    orders_calls_assert_field(orders_calls_cancel(&admin, NOBODYS_ID, NOBODYS_ID, "h\xc3\xbcte"),
+                              "customer_id");
+    struct rpc_reply *reply = orders_calls_cancel(&public, "", "", "");
+    assert_int_equal(reply->status.violation_count, 3);
+    orders_client_assert_refused(reply, RPC_INVALID_ARGUMENT, "INVALID_FIELD");
+}
+
+/* --- Many at once ---------------------------------------------------------------------------- */
+
+#define CROWD 200
+
+/* Replies that come on the channel's threads. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t all_done;
+    size_t done;
+    struct rpc_reply *replies[2 * CROWD];
+} crowd = {.lock = PTHREAD_MUTEX_INITIALIZER, .all_done = PTHREAD_COND_INITIALIZER};
+
+static void on_done(struct rpc_reply *reply, void *data)
+{
+    struct rpc_reply **slot = data;
+    pthread_mutex_lock(&crowd.lock);
+    *slot = reply;
+    crowd.done++;
+    pthread_cond_signal(&crowd.all_done);
+    pthread_mutex_unlock(&crowd.lock);
+}
+
+static void start_confirm(const char *order, struct rpc_reply **slot)
+{
+    Stampede__Orders__V1__ConfirmOrderRequest request =
+        STAMPEDE__ORDERS__V1__CONFIRM_ORDER_REQUEST__INIT;
+    request.sale_id = sale_id;
+    request.order_id = (char *)(uintptr_t)order;
+    orders_client_start(&admin, "/stampede.orders.v1.OrderService/ConfirmOrder",
+                        &stampede__orders__v1__order__descriptor, &request.base,
+                        ORDERS_PROCESS_PATIENCE_MS, on_done, slot);
+}
+
+static void start_cancel(const char *order, const char *customer, struct rpc_reply **slot)
+{
+    Stampede__Orders__V1__CancelOrderRequest request =
+        STAMPEDE__ORDERS__V1__CANCEL_ORDER_REQUEST__INIT;
+    request.sale_id = sale_id;
+    request.order_id = (char *)(uintptr_t)order;
+    request.customer_id = (char *)(uintptr_t)customer;
+    orders_client_start(&public, "/stampede.orders.v1.OrderService/CancelOrder",
+                        &stampede__orders__v1__order__descriptor, &request.base,
+                        ORDERS_PROCESS_PATIENCE_MS, on_done, slot);
+}
+
+/* A confirmation and a cancellation of the same hold arrive together: one of them wins, whoever is
+ * told so is told the truth, and the units are counted once. */
+static void settling_together_has_one_winner_an_order(void **state)
+{
+    static char orders[CROWD][ORDERS_CLIENT_ID_CHARS + 1];
+    static char customers[CROWD][16];
+    int32_t confirmed = 0;
+    (void)state;
+
+    orders_calls_create_held(&admin, "together", 2 * CROWD, HOLD_SECONDS, sale_id);
+    for (size_t i = 0; i < CROWD; i++) {
+        snprintf(customers[i], sizeof(customers[i]), "c-%zu", i);
+        orders_calls_place(&public, sale_id, customers[i], "k", 1, orders[i]);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        start_confirm(orders[i], &crowd.replies[2 * i]);
+        start_cancel(orders[i], customers[i], &crowd.replies[2 * i + 1]);
+    }
+    pthread_mutex_lock(&crowd.lock);
+    while (crowd.done < (size_t)2 * CROWD) {
+        pthread_cond_wait(&crowd.all_done, &crowd.lock);
+    }
+    pthread_mutex_unlock(&crowd.lock);
+    for (size_t i = 0; i < CROWD; i++) {
+        bool sold = crowd.replies[2 * i]->status.code == RPC_OK;
+        confirmed += sold;
+        if (sold) {
+            orders_calls_assert_order(crowd.replies[2 * i], CONFIRMED);
+            orders_calls_assert_illegal(
+                crowd.replies[2 * i + 1],
+                "a CONFIRMED order can be cancelled by an administrator only");
+        } else {
+            orders_calls_assert_illegal(crowd.replies[2 * i],
+                                        "a CANCELLED order cannot be confirmed");
+            orders_calls_assert_order(crowd.replies[2 * i + 1], CANCELLED);
+        }
+        orders_calls_assert_order(orders_calls_get_order(&public, sale_id, orders[i], customers[i]),
+                                  sold ? CONFIRMED : CANCELLED);
+    }
+    struct rpc_reply *reply = orders_calls_get_sale(&public, sale_id);
+    const Stampede__Sales__V1__Sale *sale = orders_client_message(reply);
+    assert_int_equal(sale->stock_remaining, 2 * CROWD - confirmed);
+    rpc_reply_free(reply);
+}
+
+/* --- When nothing can be done ---------------------------------------------------------------- */
+
+/* What was certainly not done says so, and when to come again. */
+static void settling_without_a_database_is_refused_and_may_be_repeated(void **state)
+{
+    (void)state;
+    hold_one("no-database");
+    assert_int_equal(scratch_postgres_halt(&server), 0);
+    orders_process_wait_ready(&process, false);
+    struct rpc_reply *reply = orders_calls_confirm(&admin, sale_id, order_id);
+    assert_true(reply->status.retry_after_ms > 0);
+    orders_client_assert_refused(reply, RPC_UNAVAILABLE, "DATABASE_UNAVAILABLE");
+    reply = orders_calls_act(&admin, "PauseSale", sale_id);
+    assert_true(reply->status.retry_after_ms > 0);
+    orders_client_assert_refused(reply, RPC_UNAVAILABLE, "DATABASE_UNAVAILABLE");
+    assert_int_equal(scratch_postgres_restart(&server), 0);
+    orders_process_wait_ready(&process, true);
+    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(confirm_held_order_is_sold_however_often_it_is_asked),
+        cmocka_unit_test(confirm_shows_in_the_replay_of_the_order),
+        cmocka_unit_test(confirm_of_an_expired_hold_is_illegal),
+        cmocka_unit_test(cancel_held_order_gives_its_units_back_once),
+        cmocka_unit_test(cancel_sold_order_is_for_administrators),
+        cmocka_unit_test(cancel_by_an_administrator_keeps_to_the_named_customer),
+        cmocka_unit_test(cancel_of_anothers_order_is_not_found),
+        cmocka_unit_test(cancel_with_a_wrong_token_is_a_customers),
+        cmocka_unit_test(cancel_where_administration_is_closed_takes_customers_only),
+        cmocka_unit_test(settling_with_bad_fields_names_each),
+        cmocka_unit_test(settling_together_has_one_winner_an_order),
+        cmocka_unit_test(settling_without_a_database_is_refused_and_may_be_repeated),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
