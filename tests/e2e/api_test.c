@@ -243,20 +243,6 @@ static void api_head_is_get_without_body(void **state)
     assert_int_equal(answer.body_length, 0);
 }
 
-/* What later versions will do answers honestly today. */
-static void api_method_of_the_contract_without_body_is_unimplemented(void **state)
-{
-    (void)state;
-    char path[128];
-    const char *headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN,
-                             "Content-Type: application/json", NULL};
-    stack_make_sale(&stack, "unimplemented", 2, 1, sale_id);
-    snprintf(path, sizeof(path), "/v1/sales/%s:pause", sale_id);
-    stack_call(&stack, "POST", path, headers, "{}", &answer);
-    assert_int_equal(answer.status, 501);
-    expect_json("reason", "METHOD_UNIMPLEMENTED");
-}
-
 /* Both ops listeners answer what probes and people ask. */
 static void api_ops_listeners_answer(void **state)
 {
@@ -298,7 +284,6 @@ int main(void)
         cmocka_unit_test(api_list_pages_visit_every_sale_once),
         cmocka_unit_test(api_request_id_and_trace_are_returned),
         cmocka_unit_test(api_head_is_get_without_body),
-        cmocka_unit_test(api_method_of_the_contract_without_body_is_unimplemented),
         cmocka_unit_test(api_ops_listeners_answer),
     };
     return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
