@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <stdint.h>
+#include <string.h>
 
 bool text_is_printable_ascii(const char *text, size_t length)
 {
@@ -26,10 +27,25 @@ static int sequence_of(uint8_t lead, uint8_t *ret_low, uint8_t *ret_high)
     return lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
 }
 
+/* How many of the bytes are ASCII for sure, eight at a time. */
+static size_t ascii_length(const char *text, size_t length)
+{
+    size_t ascii = 0;
+    uint64_t word;
+    while (length - ascii >= sizeof(word)) {
+        memcpy(&word, text + ascii, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+        ascii += sizeof(word);
+    }
+    return ascii;
+}
+
 bool text_is_utf8(const char *text, size_t length)
 {
     const uint8_t *bytes = (const uint8_t *)text;
-    for (size_t i = 0; i < length;) {
+    for (size_t i = ascii_length(text, length); i < length;) {
         uint8_t low, high;
         if (bytes[i] < 0x80) {
             i++;

@@ -2,6 +2,8 @@
 
 #include "protojson/utf8.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #define CAPACITY_MIN 512
@@ -72,10 +74,32 @@ static char *put_escape(char *out, unsigned char byte)
     return out;
 }
 
+/* Eight bytes that are all the same. */
+#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The high bit of the lowest byte of word that is below bound, at most 0x80, is set; those above it
+ * may be set without cause. */
+static uint64_t bytes_below(uint64_t word, uint64_t bound)
+{
+    return (word - EIGHT(bound)) & ~word & EIGHT(0x80);
+}
+
+/* Whether eight bytes are plain for sure. */
+static bool are_plain(const char *text)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof(word));
+    return ((word & EIGHT(0x80)) | bytes_below(word, 0x20) | bytes_below(word ^ EIGHT('"'), 1) |
+            bytes_below(word ^ EIGHT('\\'), 1)) == 0;
+}
+
 /* How many characters from text on stand for themselves: ASCII but controls, quote, backslash. */
 static size_t plain_length(const char *text, size_t length)
 {
     size_t plain = 0;
+    while (length - plain >= sizeof(uint64_t) && are_plain(text + plain)) {
+        plain += sizeof(uint64_t);
+    }
     while (plain < length) {
         unsigned char byte = (unsigned char)text[plain];
         if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') {

@@ -20,6 +20,12 @@ static void append(char *text, size_t size, const char *more, size_t length)
 {
     size_t used = strlen(text);
     while (length > 0) {
+        /* Field names are ASCII, and every value that is set has one. */
+        if (more[0] >= 0x20 && more[0] < 0x7f && used + 1 < size) {
+            text[used++] = *more++;
+            length--;
+            continue;
+        }
         size_t taken = utf8_sequence_length(more, length);
         size_t bytes = taken == 0 ? 1 : taken;
         if (used + bytes >= size) {

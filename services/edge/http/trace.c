@@ -34,16 +34,26 @@ static uint64_t next_random(struct trace_random *random)
     return result;
 }
 
+/* Eight digits for 32 bits: each nibble gets a byte of its own, then all become text at once. */
+static void write_hex(uint32_t bits, char *ret_digits)
+{
+    uint64_t spread = bits;
+    spread = (spread | spread << 16) & UINT64_C(0x0000ffff0000ffff);
+    spread = (spread | spread << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    spread = (spread | spread << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    /* One in each byte that is ten or more, which becomes a letter. */
+    uint64_t letters = (spread + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    spread += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+    memcpy(ret_digits, &spread, sizeof(spread));
+}
+
 /* 16 hexadecimal digits that are not all zero, which is no valid id. */
 static void write_random_hex(struct trace_random *random, char *ret_digits)
 {
-    static const char digits[] = "0123456789abcdef";
     uint64_t bits = next_random(random);
     bits = bits == 0 ? 1 : bits;
-    for (size_t i = 0; i < SPAN_ID_CHARS; i++) {
-        ret_digits[i] = digits[bits & 15];
-        bits >>= 4;
-    }
+    write_hex((uint32_t)bits, ret_digits);
+    write_hex((uint32_t)(bits >> 32), ret_digits + 8);
 }
 
 void trace_request_id(struct trace_random *random, struct slice taken,

@@ -63,6 +63,10 @@ static void text_utf8_of_malformed_sequences_is_false(void **state)
     assert_false(IS_UTF8("\xc3"));         /* cut short */
     assert_false(IS_UTF8("\xe2\x82\x41")); /* broken off */
     assert_false(IS_UTF8("\xe2\x41\xac")); /* broken off */
+    /* Behind the eight bytes that are looked at together, and as the last of them. */
+    assert_false(IS_UTF8("abcdefgh\x80"));
+    assert_false(IS_UTF8("abcdefg\x80"));
+    assert_false(IS_UTF8("abcdefghabcdefg\xc3"));
 }
 
 /* A title is 1 to 200 characters, not bytes. */

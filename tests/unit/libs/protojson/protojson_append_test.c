@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,23 @@ static void protojson_append_string_is_escaped(void **state)
     check_string(*state, "\0\x01\x0b\x1f\x7f", 5, "\"\\u0000\\u0001\\u000b\\u001f\x7f\"");
     check_string(*state, "é\xf0\x9f\x98\x81", 6, "\"é\xf0\x9f\x98\x81\"");
     check_string(*state, "a\"b", 3, "\"a\\\"b\"");
+}
+
+/* Text is looked at eight bytes at a time: none may slip through anywhere in the eight. */
+static void protojson_append_string_is_escaped_at_every_place(void **state)
+{
+    static const char marked[] = {'\x1f', '"', '\\', '\x01'};
+    static const char *const escapes[] = {"\\u001f", "\\\"", "\\\\", "\\u0001"};
+    for (size_t at = 0; at < 20; at++) {
+        for (size_t i = 0; i < sizeof(marked); i++) {
+            char text[] = "  !#[]~\x7f  !#[]~\x7f  !#";
+            char expected[40];
+            text[at] = marked[i];
+            (void)snprintf(expected, sizeof(expected), "\"%.*s%s%s\"", (int)at, text, escapes[i],
+                           text + at + 1);
+            check_string(*state, text, strlen(text), expected);
+        }
+    }
 }
 
 /* Bytes that are no UTF-8 would make the whole reply unreadable; each becomes U+FFFD. */
@@ -128,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(protojson_append_string_is_escaped),
+        TEST(protojson_append_string_is_escaped_at_every_place),
         TEST(protojson_append_string_is_mended),
         TEST(protojson_append_over_the_bound_overflows),
         TEST(protojson_append_after_an_overflow_is_dropped),
