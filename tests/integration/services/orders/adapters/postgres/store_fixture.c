@@ -1,6 +1,7 @@
 #include "store_fixture.h"
 
 #include "base/clock.h"
+#include "orders/logic/sweep_sale.h"
 
 #include <libpq-fe.h>
 #include <setjmp.h>
@@ -505,6 +506,64 @@ void store_fixture_expect(const struct store_fixture_batch *batch, enum verdict 
     for (size_t i = 0; i < batch->count; i++) {
         store_fixture_expect_item(batch, i, verdict);
     }
+}
+
+/* --- Changes ------------------------------------------------------------------------------------
+ */
+
+enum store_result store_fixture_settle(struct store_fixture_worker *worker,
+                                       const struct uuid *sale_id,
+                                       const struct settlement_request *requests, size_t count,
+                                       struct settlement_decision *ret)
+{
+    struct store *store = &worker->store;
+    struct uuid ids[SETTLEMENT_BATCH_MAX];
+    struct store_change_facts facts;
+
+    arena_reset(&worker->arena);
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = requests[i].order_id;
+    }
+    const struct store_change_query query = {.order_ids = ids, .order_count = count};
+    enum store_result result = store->load_change(
+        store->data, sale_id, &query, store_fixture_deadline(worker), &worker->arena, &facts);
+    if (result != STORE_OK) {
+        return result;
+    }
+    CHECK(settlement_decide(&facts.settlement, requests, count, &worker->arena, ret) == 0);
+    const struct store_change change = {
+        .sale = ret->sale, .changes = ret->changes, .change_count = ret->change_count};
+    return store->store_change(store->data, &facts, &change, store_fixture_deadline(worker),
+                               &worker->arena);
+}
+
+void store_fixture_settle_one(struct store_fixture_worker *worker, const struct uuid *sale_id,
+                              const struct uuid *order_id, enum order_act act)
+{
+    static struct settlement_decision decision;
+    const struct settlement_request request = {.order_id = *order_id, .act = act};
+    assert_int_equal(store_fixture_settle(worker, sale_id, &request, 1, &decision), STORE_OK);
+    assert_int_equal(decision.outcomes[0], OUTCOME_DONE);
+}
+
+int32_t store_fixture_sweep(struct store_fixture_worker *worker, const struct uuid *sale_id,
+                            int64_t mature_up_to, size_t *ret_expired)
+{
+    const struct sweep_sale sweeping = {.store = &worker->store,
+                                        .deadline_ns = store_fixture_deadline(worker)};
+    int32_t matured = -1;
+    arena_reset(&worker->arena);
+    assert_int_equal(
+        sweep_sale_run(&sweeping, sale_id, mature_up_to, &worker->arena, ret_expired, &matured),
+        STORE_OK);
+    return matured;
+}
+
+void store_fixture_run_out(const struct uuid *sale_id, int seconds)
+{
+    store_fixture_admin("UPDATE orders SET expire_time = clock_timestamp() - %d * interval '1 s' "
+                        "WHERE sale_id = '%s' AND status = 'RESERVED'",
+                        seconds, store_fixture_text(sale_id));
 }
 
 struct sale_draft store_fixture_draft(void)

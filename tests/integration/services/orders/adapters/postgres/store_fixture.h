@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "orders/adapters/postgres/store_postgres.h"
+#include "orders/domain/settlement.h"
 #include "orders/logic/create_sale.h"
 #include "orders/logic/place_orders.h"
 #include "support/scratch_postgres.h"
@@ -162,6 +163,27 @@ void store_fixture_expect(const struct store_fixture_batch *batch, enum verdict 
 /* The item's verdict must be this one; the message names both. */
 void store_fixture_expect_item(const struct store_fixture_batch *batch, size_t item,
                                enum verdict verdict);
+
+/* --- Changes
+ * ------------------------------------------------------------------------------------*/
+
+/* One transaction by the port's functions that confirms or cancels orders; ret is the domain's
+ * decision, set when it came to one. Any thread; the worker is that thread's. */
+enum store_result store_fixture_settle(struct store_fixture_worker *worker,
+                                       const struct uuid *sale_id,
+                                       const struct settlement_request *requests, size_t count,
+                                       struct settlement_decision *ret);
+
+/* Settles one order of a batch, which must be done. */
+void store_fixture_settle_one(struct store_fixture_worker *worker, const struct uuid *sale_id,
+                              const struct uuid *order_id, enum order_act act);
+
+/* A sweep that must succeed; returns the units that matured. */
+int32_t store_fixture_sweep(struct store_fixture_worker *worker, const struct uuid *sale_id,
+                            int64_t mature_up_to, size_t *ret_expired);
+
+/* Lets every hold of the sale run out, this long ago. */
+void store_fixture_run_out(const struct uuid *sale_id, int seconds);
 
 /* A sale's draft with ordinary values: sold from now until tomorrow. */
 struct sale_draft store_fixture_draft(void);
