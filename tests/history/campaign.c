@@ -9,6 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+const struct history_shape campaign_memory_shape = {
+    .steps_max = 48, .customers = 4, .keys = 5, .stock_max = 12, .has_faults = true};
+const struct history_shape campaign_postgres_shape = {
+    .steps_max = 16, .customers = 4, .keys = 4, .stock_max = 8, .has_faults = true};
+
 /* --- A failed assertion of the program's ends the process: its seed is told all the same ------*/
 
 static volatile uint64_t current_seed;
@@ -72,7 +77,8 @@ static void report(struct campaign *campaign, struct trial *trial, const struct 
                 campaign->name, history->seed, history->step_count, first_problem, runs,
                 campaign->problem);
         history_print(campaign->report, &campaign->smallest);
-        fprintf(campaign->report, "to run it again: HISTORY_SEED=%" PRIu64 "\n", history->seed);
+        fprintf(campaign->report, "to run it again: ./dev soak --seed %" PRIu64 "\n",
+                history->seed);
     }
 }
 

@@ -18,12 +18,16 @@ struct campaign {
     bool (*is_over)(void); /* asked between histories; may be NULL */
     size_t shrink_runs_max;
     FILE *report; /* where a failure is told; NULL: nowhere */
+
     /* out */
     size_t histories;
     struct trial_tally tally;
     struct history smallest; /* of a failure */
     char problem[MODEL_PROBLEM_CHARS];
 };
+
+/* What the tests and ./dev soak both use, so that a seed is the same history in both. */
+extern const struct history_shape campaign_memory_shape, campaign_postgres_shape;
 
 /* True when none failed. */
 bool campaign_run(struct campaign *campaign, struct stage *stage);

@@ -24,8 +24,7 @@ static struct trial_tally run(bool has_faults, uint64_t seed, size_t histories, 
     struct memory_stage *memory = memory_stage_create();
     struct campaign campaign = {
         .name = "in memory",
-        .shape =
-            {.steps_max = 48, .customers = 4, .keys = 5, .stock_max = 12, .has_faults = has_faults},
+        .shape = campaign_memory_shape,
         .first_seed = campaign_seed(seed),
         .histories_max = histories,
         .deadline_ns = clock_deadline_in_ms(time_ms),
@@ -33,6 +32,7 @@ static struct trial_tally run(bool has_faults, uint64_t seed, size_t histories, 
         .report = stderr,
     };
 
+    campaign.shape.has_faults = has_faults;
     bool is_good = campaign_run(&campaign, memory_stage_of(memory));
     memory_stage_destroy(memory);
     print_message("%zu histories, %" PRIu64 " transactions, first seed %" PRIu64 "\n",

@@ -43,7 +43,7 @@ static void histories_on_postgres_are_the_models(void **state)
     struct postgres_stage *postgres = postgres_stage_create(&server);
     struct campaign campaign = {
         .name = "on PostgreSQL",
-        .shape = {.steps_max = 16, .customers = 4, .keys = 4, .stock_max = 8, .has_faults = true},
+        .shape = campaign_postgres_shape,
         .first_seed = campaign_seed(UINT64_C(5000000)),
         .histories_max = HISTORIES_MAX,
         .deadline_ns = clock_deadline_in_ms(TIME_MAX_MS),

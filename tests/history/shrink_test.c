@@ -23,7 +23,7 @@ static void find(enum plant_mistake mistake)
     struct plant plant;
     struct campaign campaign = {
         .name = plant_name(mistake),
-        .shape = {.steps_max = 48, .customers = 4, .keys = 5, .stock_max = 12, .has_faults = true},
+        .shape = campaign_memory_shape,
         .first_seed = UINT64_C(77000000),
         .histories_max = HISTORIES_MAX,
         .deadline_ns = CLOCK_DEADLINE_NEVER,
