@@ -1,0 +1,353 @@
+/* What an administrator does to a running sale over real HTTP, and what is said when nobody knows.
+ */
+#include "base/clock.h"
+#include "support/stack.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+/* cmocka wants these first */
+#include <cmocka.h>
+
+/* Beyond what the programs promise; for a machine that is busy with something else. */
+#define SLACK_MS 20000
+
+static struct stack stack;
+static struct http_answer answer;
+static char sale_id[37];
+
+static const char *const admin_headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN, NULL};
+static const char *const admin_json[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN,
+                                         "Content-Type: application/json", NULL};
+
+static void expect_json(const char *path, const char *expected)
+{
+    char value[512];
+    http_client_json(&answer, path, value, sizeof(value));
+    if (strcmp(value, expected) != 0) {
+        fail_msg("%s is \"%s\" instead of \"%s\" in %ld %s", path, value, expected, answer.status,
+                 answer.body);
+    }
+}
+
+static void expect_status(long expected)
+{
+    if (answer.status != expected) {
+        fail_msg("%ld instead of %ld: %s", answer.status, expected, answer.body);
+    }
+}
+
+static void expect_refusal(long status, const char *reason)
+{
+    expect_status(status);
+    expect_json("reason", reason);
+}
+
+static void expect_replayed(const char *expected)
+{
+    char value[16];
+    http_client_header(&answer, "idempotent-replayed", value, sizeof(value));
+    assert_string_equal(value, expected);
+}
+
+static void call_sale(const char *method, const char *suffix, const char *const *headers,
+                      const char *body)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/v1/sales/%s%s", sale_id, suffix);
+    stack_call(&stack, method, path, headers, body, &answer);
+}
+
+static void place(const char *customer, const char *key)
+{
+    stack_place(&stack, sale_id, customer, key, &answer);
+}
+
+static void restock(const char *key, const char *body)
+{
+    char key_header[64];
+    const char *headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN,
+                             "Content-Type: application/json", key_header, NULL};
+    snprintf(key_header, sizeof(key_header), "Idempotency-Key: %s", key);
+    call_sale("POST", ":restock", headers, body);
+}
+
+/* --- Pause, resume, end ---------------------------------------------------------------------- */
+
+/* With the path alone, as curl -X POST sends it, and with an empty object all the same. */
+static void managing_pause_resume_and_end(void **state)
+{
+    (void)state;
+    stack_make_sale(&stack, "pause", 5, 0, sale_id);
+    call_sale("POST", ":pause", NULL, NULL);
+    expect_refusal(401, "UNAUTHENTICATED");
+    call_sale("POST", ":pause", admin_headers, NULL);
+    expect_status(200);
+    expect_json("saleId", sale_id);
+    expect_json("state", "PAUSED");
+    place("a", "1");
+    expect_refusal(409, "SALE_PAUSED");
+    call_sale("POST", ":pause", admin_json, "{}");
+    expect_status(200);
+    expect_json("version", "2");
+    call_sale("POST", ":resume", admin_json, "{}");
+    expect_status(200);
+    expect_json("state", "LIVE");
+    place("a", "1");
+    expect_status(201);
+    call_sale("POST", ":end", admin_headers, NULL);
+    expect_status(200);
+    expect_json("state", "ENDED");
+    place("b", "1");
+    expect_refusal(409, "SALE_ENDED");
+    call_sale("POST", ":resume", admin_headers, NULL);
+    expect_refusal(409, "SALE_ENDED");
+    call_sale("POST", ":pause", admin_json, "{\"reason\":\"why\"}");
+    expect_refusal(400, "INVALID_FIELD");
+    call_sale("GET", ":pause", admin_headers, NULL);
+    assert_true(answer.status == 400 || answer.status == 404 || answer.status == 405);
+}
+
+/* --- Update ---------------------------------------------------------------------------------- */
+
+/* Wrapped fields are plain JSON values; null and absence both mean that a field stays. */
+static void managing_update_sets_what_is_there(void **state)
+{
+    (void)state;
+    stack_make_sale(&stack, "update", 5, 1, sale_id);
+    place("a", "1");
+    expect_status(201);
+    place("a", "2");
+    expect_refusal(409, "CUSTOMER_LIMIT_REACHED");
+    call_sale("PATCH", "", admin_json,
+              "{\"title\":\"Zweites Paar\",\"endTime\":null,\"perCustomerLimit\":null}");
+    expect_status(200);
+    expect_json("title", "Zweites Paar");
+    expect_json("perCustomerLimit", "1");
+    call_sale("PATCH", "", admin_json,
+              "{\"per_customer_limit\":2,\"endTime\":\"2999-01-01T00:00:00+01:00\"}");
+    expect_status(200);
+    expect_json("title", "Zweites Paar");
+    expect_json("perCustomerLimit", "2");
+    expect_json("endTime", "2998-12-31T23:00:00Z");
+    place("a", "2");
+    expect_status(201);
+    call_sale("PATCH", "", admin_json, "{\"perCustomerLimit\":0}");
+    expect_status(200);
+    expect_json("perCustomerLimit", "0");
+    place("a", "3");
+    expect_status(201);
+}
+
+static void managing_update_refuses_by_field(void **state)
+{
+    static const struct {
+        const char *body, *field;
+    } rows[] = {
+        {"{\"title\":\"\"}", "title"},
+        {"{\"endTime\":\"2001-01-01T00:00:00Z\"}", "endTime"},
+        {"{\"perCustomerLimit\":-1}", "perCustomerLimit"},
+        {"{\"perCustomerLimit\":{\"value\":1}}", "perCustomerLimit"},
+        {"{\"title\":7}", "title"},
+        {"{\"stockTotal\":7}", "stockTotal"},
+        {"{\"saleId\":\"x\"}", "saleId"},
+    };
+    (void)state;
+
+    stack_make_sale(&stack, "update-bad", 5, 1, sale_id);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        call_sale("PATCH", "", admin_json, rows[i].body);
+        expect_refusal(400, "INVALID_FIELD");
+        expect_json("violations.0.field", rows[i].field);
+    }
+    call_sale("PATCH", "", admin_json, "{\"title\":");
+    expect_refusal(400, "MALFORMED_JSON");
+    call_sale("PATCH", "", NULL, NULL);
+    expect_refusal(401, "UNAUTHENTICATED");
+    call_sale("GET", "", NULL, NULL);
+    expect_json("version", "1");
+}
+
+/* --- Restock --------------------------------------------------------------------------------- */
+
+/* The units come once for a key, also to a sale that had sold out, and all of them can be sold. */
+static void managing_restock_is_done_once(void **state)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(SLACK_MS);
+    (void)state;
+
+    stack_make_sale(&stack, "restock", 1, 0, sale_id);
+    call_sale("POST", ":restock", admin_json, "{\"quantity\":2}");
+    expect_refusal(400, "IDEMPOTENCY_KEY_MISSING");
+    place("a", "1");
+    expect_status(201);
+    restock("r-1", "{\"quantity\":2}");
+    expect_status(200);
+    expect_json("saleId", sale_id);
+    expect_json("stockTotal", "3");
+    expect_replayed("");
+    for (int i = 0; i < 2; i++) {
+        restock("\"r-1\"", "{\"quantity\":2}");
+        expect_status(200);
+        expect_json("stockTotal", "3");
+        expect_replayed("true");
+    }
+    restock("r-1", "{\"quantity\":3}");
+    expect_refusal(422, "IDEMPOTENCY_KEY_REUSED");
+    restock("r-2", "{\"quantity\":0}");
+    expect_refusal(400, "INVALID_FIELD");
+    do {
+        place("b", "1");
+        assert_true(clock_monotonic_ns() < deadline_ns);
+    } while (answer.status == 409);
+    expect_status(201);
+    place("c", "1");
+    expect_status(201);
+    place("d", "1");
+    expect_refusal(409, "SOLD_OUT");
+}
+
+/* --- When nobody knows ------------------------------------------------------------------------ */
+
+/* A call that is made while the test does something else. */
+struct aside {
+    pthread_t thread;
+    char path[160];
+    const char *headers[4];
+    const char *body;
+    struct http_answer answer;
+};
+
+static void *call_aside(void *data)
+{
+    struct aside *aside = data;
+    stack_call(&stack, "POST", aside->path, aside->headers, aside->body, &aside->answer);
+    return NULL;
+}
+
+static void start_aside(struct aside *aside, const char *key_header, const char *body)
+{
+    const char *headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN,
+                             "Content-Type: application/json", key_header, NULL};
+    memcpy(aside->headers, headers, sizeof(headers));
+    aside->body = body;
+    assert_int_equal(pthread_create(&aside->thread, NULL, call_aside, aside), 0);
+}
+
+/* Keeps the sale's row locked until its connection is told to stop. */
+static void *hold_lock(void *data)
+{
+    char sql[160];
+    (void)data;
+    snprintf(
+        sql, sizeof(sql),
+        "BEGIN; SELECT sale_id FROM sales WHERE sale_id = '%s' FOR UPDATE; SELECT pg_sleep(60)",
+        sale_id);
+    (void)!scratch_postgres_execute(stack.postgres.admin_url, sql);
+    return NULL;
+}
+
+static void wait_for(const char *sql, long at_least)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(SLACK_MS);
+    while (stack_query_number(&stack, sql) < at_least) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
+    }
+}
+
+#define LOCKERS                                                                                    \
+    "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
+
+static void expect_unknown(struct aside *aside)
+{
+    char retry_after[16];
+    pthread_join(aside->thread, NULL);
+    answer = aside->answer;
+    expect_refusal(504, "OUTCOME_UNKNOWN");
+    http_client_header(&answer, "retry-after", retry_after, sizeof(retry_after));
+    assert_true(strtol(retry_after, NULL, 10) >= 1);
+}
+
+/* Orders dies with the calls in its hands: perhaps they were done, so nobody may be told that they
+ * were not; and asking again with the same key does each once. */
+static void managing_cut_off_is_unknown_and_done_once_when_repeated(void **state)
+{
+    static struct aside confirming, restocking, pausing;
+    char order_id[37];
+    pthread_t locker;
+    (void)state;
+
+    stack_make_sale(&stack, "unknown", 5, 0, sale_id);
+    place("a", "1");
+    http_client_json(&answer, "orderId", order_id, sizeof(order_id));
+    assert_int_equal(pthread_create(&locker, NULL, hold_lock, NULL), 0);
+    wait_for("SELECT count(*) " LOCKERS " AND wait_event = 'PgSleep'", 1);
+    snprintf(confirming.path, sizeof(confirming.path), "/v1/sales/%s/orders/%s:confirm", sale_id,
+             order_id);
+    snprintf(restocking.path, sizeof(restocking.path), "/v1/sales/%s:restock", sale_id);
+    snprintf(pausing.path, sizeof(pausing.path), "/v1/sales/%s:pause", sale_id);
+    start_aside(&confirming, NULL, NULL);
+    start_aside(&restocking, "Idempotency-Key: r-1", "{\"quantity\":2}");
+    start_aside(&pausing, NULL, "{}");
+    wait_for("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", 1);
+    nanosleep(&(struct timespec){.tv_nsec = 100 * CLOCK_NS_PER_MS}, NULL);
+    stack_kill_orders(&stack);
+    expect_unknown(&confirming);
+    expect_unknown(&restocking);
+    expect_unknown(&pausing);
+
+    stack_query_number(&stack, "SELECT count(pg_terminate_backend(pid)) " LOCKERS);
+    pthread_join(locker, NULL);
+    stack_start_orders(&stack);
+    stack_wait_ready(&stack, SLACK_MS);
+    call_sale("POST", ":pause", admin_headers, NULL);
+    expect_status(200);
+    expect_json("state", "PAUSED");
+    for (int i = 0; i < 2; i++) {
+        restock("r-1", "{\"quantity\":2}");
+        expect_status(200);
+        expect_json("stockTotal", "7");
+    }
+    stack_call(&stack, "POST", confirming.path, admin_headers, NULL, &answer);
+    expect_status(200);
+    expect_json("status", "CONFIRMED");
+}
+
+static int set_up_group(void **state)
+{
+    (void)state;
+    stack_start(&stack);
+    return 0;
+}
+
+static int tear_down_group(void **state)
+{
+    (void)state;
+    stack_stop(&stack);
+    return 0;
+}
+
+/* Whatever a test did, the database's own account must be right after it. */
+static int audit(void **state)
+{
+    (void)state;
+    stack_audit(&stack);
+    return 0;
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(managing_pause_resume_and_end, audit),
+        cmocka_unit_test_teardown(managing_update_sets_what_is_there, audit),
+        cmocka_unit_test_teardown(managing_update_refuses_by_field, audit),
+        cmocka_unit_test_teardown(managing_restock_is_done_once, audit),
+        cmocka_unit_test_teardown(managing_cut_off_is_unknown_and_done_once_when_repeated, audit),
+    };
+    return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}
