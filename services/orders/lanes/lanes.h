@@ -105,8 +105,9 @@ enum lane_duty {
 };
 
 /* No batch of either kind is larger. */
-#define LANES_BATCH_MAX                                                                            \
-    (PLACEMENT_BATCH_MAX < SETTLEMENT_BATCH_MAX ? PLACEMENT_BATCH_MAX : SETTLEMENT_BATCH_MAX)
+#define LANES_BATCH_MAX PLACEMENT_BATCH_MAX
+
+_Static_assert(LANES_BATCH_MAX <= SETTLEMENT_BATCH_MAX, "a batch of changes is one settlement");
 
 struct lanes_config {
     size_t queue_max;   /* orders that wait, in lanes and lobby together; half in one lane */
