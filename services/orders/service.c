@@ -325,7 +325,6 @@ static int add_services(struct service *service)
         .begin_drain = begin_drain,
         .read = read_status,
     };
-    /* Before the services, who refuse as unimplemented what nobody added. */
     int error = board_side_add(&service->board_side, service->server);
     if (error == 0) {
         error = order_service_add(service->server, &service->calls);

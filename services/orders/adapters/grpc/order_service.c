@@ -5,7 +5,6 @@
 #include "orders/adapters/grpc/messages.h"
 #include "orders/adapters/grpc/placing.h"
 #include "orders/adapters/grpc/settling.h"
-#include "orders/adapters/grpc/unimplemented.h"
 #include "orders/logic/queries.h"
 #include "rpc/server.h"
 
@@ -117,5 +116,5 @@ int order_service_add(struct rpc_server *server, const struct calls *calls)
             return error;
         }
     }
-    return unimplemented_add(server, service, calls);
+    return 0;
 }

@@ -7,8 +7,8 @@
 struct calls;
 struct rpc_server;
 
-/* Adds every method of the service that was not added before; calls must outlive the server.
- * Errors: as rpc_server_add. */
+/* Adds every method of the service but StreamOrderEvents, which event_stream.h has; calls must
+ * outlive the server. Errors: as rpc_server_add. */
 int order_service_add(struct rpc_server *server, const struct calls *calls) MUST_CHECK;
 
 #endif

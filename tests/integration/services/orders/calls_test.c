@@ -196,6 +196,42 @@ static void admin_method_without_or_with_a_wrong_token_is_unauthenticated(void *
     orders_client_assert_refused(create(&wrong, &sale), RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
 }
 
+/* Calls a method with nothing in its request: answered, or refused for what is missing. */
+static void assert_served(const char *full_name, const ProtobufCMethodDescriptor *method)
+{
+    ProtobufCMessage *empty = calloc(1, method->input->sizeof_message);
+    assert_non_null(empty);
+    protobuf_c_message_init(method->input, empty);
+    struct rpc_reply *reply = orders_client_call(&admin, full_name, method->output, empty);
+    if (reply->status.code != RPC_OK && reply->status.code != RPC_INVALID_ARGUMENT) {
+        fail_msg("%s ends with code %d", full_name, reply->status.code);
+    }
+    rpc_reply_free(reply);
+    free(empty);
+}
+
+/* What the contract names is there. */
+static void every_method_of_the_contract_is_served(void **state)
+{
+    static const ProtobufCServiceDescriptor *const services[] = {
+        &stampede__sales__v1__sale_service__descriptor,
+        &stampede__orders__v1__order_service__descriptor,
+    };
+    static char names[32][96]; /* the channel keeps them */
+    size_t served = 0;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        for (unsigned k = 0; k < services[i]->n_methods; k++, served++) {
+            assert_true(served < sizeof(names) / sizeof(names[0]));
+            snprintf(names[served], sizeof(names[served]), "/%s/%s", services[i]->name,
+                     services[i]->methods[k].name);
+            assert_served(names[served], &services[i]->methods[k]);
+        }
+    }
+    assert_int_equal(served, 17);
+}
+
 /* --- One order ------------------------------------------------------------------------------- */
 
 static struct rpc_reply *get_order(const char *sale_id, const char *order_id, const char *customer)
@@ -515,6 +551,7 @@ int main(void)
         cmocka_unit_test(get_sale_unknown_or_malformed_is_refused),
         cmocka_unit_test(list_sales_in_pages_shows_every_sale_once),
         cmocka_unit_test(admin_method_without_or_with_a_wrong_token_is_unauthenticated),
+        cmocka_unit_test(every_method_of_the_contract_is_served),
         cmocka_unit_test(place_order_is_placed_once_and_replayed_after),
         cmocka_unit_test(place_order_sold_out_and_over_the_limit_are_told_apart),
         cmocka_unit_test(place_order_with_bad_fields_names_them),
