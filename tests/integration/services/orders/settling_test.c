@@ -6,10 +6,12 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -274,13 +276,29 @@ static void on_done(struct rpc_reply *reply, void *data)
     pthread_mutex_unlock(&crowd.lock);
 }
 
-static void start_confirm(const char *order, struct rpc_reply **slot)
+static void crowd_begin(void)
+{
+    pthread_mutex_lock(&crowd.lock);
+    crowd.done = 0;
+    pthread_mutex_unlock(&crowd.lock);
+}
+
+static void crowd_wait(size_t count)
+{
+    pthread_mutex_lock(&crowd.lock);
+    while (crowd.done < count) {
+        pthread_cond_wait(&crowd.all_done, &crowd.lock);
+    }
+    pthread_mutex_unlock(&crowd.lock);
+}
+
+static void start_confirm(struct orders_client *client, const char *order, struct rpc_reply **slot)
 {
     Stampede__Orders__V1__ConfirmOrderRequest request =
         STAMPEDE__ORDERS__V1__CONFIRM_ORDER_REQUEST__INIT;
     request.sale_id = sale_id;
     request.order_id = (char *)(uintptr_t)order;
-    orders_client_start(&admin, "/stampede.orders.v1.OrderService/ConfirmOrder",
+    orders_client_start(client, "/stampede.orders.v1.OrderService/ConfirmOrder",
                         &stampede__orders__v1__order__descriptor, &request.base,
                         ORDERS_PROCESS_PATIENCE_MS, on_done, slot);
 }
@@ -311,15 +329,12 @@ static void settling_together_has_one_winner_an_order(void **state)
         snprintf(customers[i], sizeof(customers[i]), "c-%zu", i);
         orders_calls_place(&public, sale_id, customers[i], "k", 1, orders[i]);
     }
+    crowd_begin();
     for (size_t i = 0; i < CROWD; i++) {
-        start_confirm(orders[i], &crowd.replies[2 * i]);
+        start_confirm(&admin, orders[i], &crowd.replies[2 * i]);
         start_cancel(orders[i], customers[i], &crowd.replies[2 * i + 1]);
     }
-    pthread_mutex_lock(&crowd.lock);
-    while (crowd.done < (size_t)2 * CROWD) {
-        pthread_cond_wait(&crowd.all_done, &crowd.lock);
-    }
-    pthread_mutex_unlock(&crowd.lock);
+    crowd_wait((size_t)2 * CROWD);
     for (size_t i = 0; i < CROWD; i++) {
         bool sold = crowd.replies[2 * i]->status.code == RPC_OK;
         confirmed += sold;
@@ -362,6 +377,109 @@ static void settling_without_a_database_is_refused_and_may_be_repeated(void **st
     orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
 }
 
+/* Keeps the sale's row locked until its connection is ended. */
+static void *hold_lock(void *data)
+{
+    char sql[200];
+    (void)data;
+    snprintf(sql, sizeof(sql),
+             "BEGIN; SELECT sale_id FROM sales WHERE sale_id = '%s' FOR UPDATE;"
+             " SELECT pg_sleep(60)",
+             sale_id);
+    (void)!scratch_postgres_execute(server.admin_url, sql);
+    return NULL;
+}
+
+#define LOCKERS                                                                                    \
+    "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
+
+static void wait_for_one(const char *sql)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
+    char value[16] = "0";
+    while (strcmp(value, "0") == 0) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        assert_int_equal(scratch_postgres_query(server.admin_url, sql, value, sizeof(value)), 0);
+    }
+}
+
+/* A program that had ended by then, on a slow machine, refuses without a reason. */
+static void assert_draining(struct rpc_reply *reply)
+{
+    if (reply->status.reason == NULL) {
+        assert_int_equal(reply->status.code, RPC_UNAVAILABLE);
+        rpc_reply_free(reply);
+        return;
+    }
+    assert_true(reply->status.retry_after_ms > 0);
+    orders_client_assert_refused(reply, RPC_UNAVAILABLE, "DRAINING");
+}
+
+#define STUCK 10
+
+/* One stuck sale must not collect calls without a bound, nor keep a program from stopping: what
+ * does not fit is told when to come again, and so is whoever asks a program that drains. */
+static void settling_of_a_stuck_sale_is_bounded(void **state)
+{
+    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN,
+                                           "ORDERS_QUEUE_MAX=2", "ORDERS_DRAIN_PAUSE_MS=0", NULL};
+    static char orders[STUCK][ORDERS_CLIENT_ID_CHARS + 1];
+    struct orders_process stuck;
+    struct orders_client client;
+    size_t overloaded = 0;
+    pthread_t locker;
+    char key[16], value[16];
+    (void)state;
+
+    orders_process_start(&stuck, server.service_url, settings);
+    orders_process_wait_ready(&stuck, true);
+    orders_client_open(&client, stuck.grpc_port, ORDERS_PROCESS_TOKEN);
+    orders_calls_create_held(&admin, "stuck", STUCK, HOLD_SECONDS, sale_id);
+    for (size_t i = 0; i < STUCK; i++) {
+        snprintf(key, sizeof(key), "k-%zu", i);
+        orders_calls_place(&public, sale_id, "c-1", key, 1, orders[i]);
+    }
+    assert_int_equal(pthread_create(&locker, NULL, hold_lock, NULL), 0);
+    wait_for_one("SELECT count(*) " LOCKERS " AND wait_event = 'PgSleep'");
+    crowd_begin();
+    for (size_t i = 0; i < STUCK; i++) {
+        start_confirm(&client, orders[i], &crowd.replies[i]);
+    }
+    crowd_wait(STUCK - 2); /* one is with a worker and one waits; the others do not fit */
+    orders_process_signal(&stuck, SIGTERM);
+    orders_process_wait_log(&stuck, "\"event\":\"draining\"");
+    for (;;) {
+        struct rpc_reply *reply = orders_calls_cancel(&client, sale_id, orders[0], "c-1");
+        if (reply->status.reason == NULL || strcmp(reply->status.reason, "OVERLOADED") != 0) {
+            assert_draining(reply);
+            break;
+        }
+        rpc_reply_free(reply);
+    }
+    assert_draining(orders_calls_act(&client, "PauseSale", sale_id));
+    assert_draining(orders_calls_list_orders(&client, sale_id, "", 0, ""));
+    assert_int_equal(scratch_postgres_query(server.admin_url,
+                                            "SELECT count(pg_terminate_backend(pid)) " LOCKERS,
+                                            value, sizeof(value)),
+                     0);
+    pthread_join(locker, NULL);
+    crowd_wait(STUCK);
+    for (size_t i = 0; i < STUCK; i++) {
+        struct rpc_reply *reply = crowd.replies[i];
+        if (reply->status.code != RPC_OK) {
+            overloaded++;
+            assert_true(reply->status.retry_after_ms > 0);
+            orders_client_assert_refused(reply, RPC_RESOURCE_EXHAUSTED, "OVERLOADED");
+        } else {
+            orders_calls_assert_order(reply, CONFIRMED);
+        }
+    }
+    assert_true(overloaded >= STUCK - 2);
+    assert_int_equal(orders_process_wait(&stuck), 0);
+    orders_process_forget(&stuck);
+    orders_client_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +494,7 @@ int main(void)
         cmocka_unit_test(cancel_where_administration_is_closed_takes_customers_only),
         cmocka_unit_test(settling_with_bad_fields_names_each),
         cmocka_unit_test(settling_together_has_one_winner_an_order),
+        cmocka_unit_test(settling_of_a_stuck_sale_is_bounded),
         cmocka_unit_test(settling_without_a_database_is_refused_and_may_be_repeated),
     };
     return cmocka_run_group_tests(tests, start, stop);
