@@ -5,6 +5,7 @@
 #ifndef ORDERS_ADAPTERS_POSTGRES_CONNECTION_H
 #define ORDERS_ADAPTERS_POSTGRES_CONNECTION_H
 
+#include "orders/adapters/postgres/sale_terms.h"
 #include "orders/adapters/postgres/store_postgres.h"
 #include "postgres/backoff.h"
 #include "postgres/session.h"
@@ -18,6 +19,7 @@ struct store_postgres {
     struct session session;
     struct backoff backoff;
     int64_t next_attempt_ns; /* not before: the back-off's rule */
+    struct sale_terms_memory terms;
 };
 
 /* The store behind a port's data pointer. */

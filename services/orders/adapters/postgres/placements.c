@@ -20,31 +20,55 @@
 /* --- Loading -------------------------------------------------------------------------------------
  */
 
-static enum db_status send_load(struct session *session, const struct uuid *sale_id,
-                                const struct placement_request *requests, size_t count,
-                                struct arena *arena)
+/* What a load asks the database for. */
+struct load {
+    const struct uuid *sale_id;
+    struct uuid *order_ids;
+    struct sql_text *customers;
+    size_t count;
+    struct sale_terms terms; /* what of it the sale needs, as far as is known */
+};
+
+/* False: the arena is full. */
+static bool load_init(struct load *load, const struct uuid *sale_id,
+                      const struct placement_request *requests, size_t count, struct arena *arena)
 {
     struct uuid *ids = arena_alloc(arena, count * sizeof(*ids));
     struct sql_text *customers = arena_alloc(arena, count * sizeof(*customers));
-    enum db_status status;
 
     if (ids == NULL || customers == NULL) {
-        return DB_OUT_OF_MEMORY;
+        return false;
     }
     for (size_t i = 0; i < count; i++) {
         ids[i] = requests[i].order_id;
         customers[i] = (struct sql_text){requests[i].customer_id, requests[i].customer_length};
     }
+    *load =
+        (struct load){.sale_id = sale_id, .order_ids = ids, .customers = customers, .count = count};
+    return true;
+}
+
+/* All that follows the lock and the time, and the end of the group. */
+static enum db_status send_reads(struct session *session, const struct load *load,
+                                 struct arena *arena)
+{
     const struct existing_orders_params orders = {
-        .sale_id = *sale_id, .order_ids = ids, .order_ids_count = count};
-    const struct held_units_params holders = {
-        .sale_id = *sale_id, .customer_ids = customers, .customer_ids_count = count};
-    (void)((status = sale_lock_send(session, arena, sale_id)) != DB_OK ||
-           (status = holds_send_expiry(session, arena, sale_id)) != DB_OK ||
-           (status = existing_orders_send(session, arena, &orders)) != DB_OK ||
-           (status = held_units_send(session, arena, &holders)) != DB_OK ||
-           (status = session_sync(session)) != DB_OK);
-    return status;
+        .sale_id = *load->sale_id, .order_ids = load->order_ids, .order_ids_count = load->count};
+    const struct held_units_params holders = {.sale_id = *load->sale_id,
+                                              .customer_ids = load->customers,
+                                              .customer_ids_count = load->count};
+    enum db_status status = DB_OK;
+
+    if (load->terms.has_holds) {
+        status = holds_send_expiry(session, arena, load->sale_id);
+    }
+    if (status == DB_OK) {
+        status = existing_orders_send(session, arena, &orders);
+    }
+    if (status == DB_OK && load->terms.has_limit) {
+        status = held_units_send(session, arena, &holders);
+    }
+    return status == DB_OK ? session_sync(session) : status;
 }
 
 static enum db_status receive_existing(struct session *session, int64_t deadline_ns,
@@ -104,18 +128,53 @@ static enum db_status receive_holdings(struct session *session, int64_t deadline
     return status;
 }
 
-static enum db_status receive_load(struct session *session, int64_t deadline_ns,
-                                   struct arena *arena, struct placement_facts *ret,
-                                   bool *ret_found)
+static enum db_status receive_reads(struct session *session, const struct load *load,
+                                    int64_t deadline_ns, struct arena *arena,
+                                    struct placement_facts *facts)
 {
-    enum db_status status;
-    (void)((status = sale_lock_receive(session, deadline_ns, arena, &ret->sale, &ret->now_us,
-                                       ret_found)) != DB_OK ||
-           (status = holds_receive_expiry(session, deadline_ns, arena, &ret->expired,
-                                          &ret->expired_count)) != DB_OK ||
-           (status = receive_existing(session, deadline_ns, arena, ret)) != DB_OK ||
-           (status = receive_holdings(session, deadline_ns, arena, ret)) != DB_OK);
+    enum db_status status = DB_OK;
+    if (load->terms.has_holds) {
+        status = holds_receive_expiry(session, deadline_ns, arena, &facts->expired,
+                                      &facts->expired_count);
+    }
+    if (status == DB_OK) {
+        status = receive_existing(session, deadline_ns, arena, facts);
+    }
+    if (status == DB_OK && load->terms.has_limit) {
+        status = receive_holdings(session, deadline_ns, arena, facts);
+    }
     return status;
+}
+
+/* The sale was not as it was remembered: what was read is read again with what was left out, in the
+ * order of rule B2 and still under the lock. */
+static enum db_status read_again(struct session *session, struct load *load, int64_t deadline_ns,
+                                 struct arena *arena, struct placement_facts *facts)
+{
+    load->terms = (struct sale_terms){.has_holds = facts->expired_count == 0, .has_limit = true};
+    enum db_status status = send_reads(session, load, arena);
+    return status == DB_OK ? receive_reads(session, load, deadline_ns, arena, facts) : status;
+}
+
+static enum db_status run_load(struct store_postgres *store, struct load *load, int64_t deadline_ns,
+                               struct arena *arena, struct placement_facts *ret, bool *ret_found)
+{
+    struct session *session = &store->session;
+    enum db_status status;
+
+    load->terms = sale_terms_recall(&store->terms, load->sale_id);
+    (void)((status = sale_lock_send(session, arena, load->sale_id)) != DB_OK ||
+           (status = send_reads(session, load, arena)) != DB_OK ||
+           (status = sale_lock_receive(session, deadline_ns, arena, &ret->sale, &ret->now_us,
+                                       ret_found)) != DB_OK ||
+           (status = receive_reads(session, load, deadline_ns, arena, ret)) != DB_OK);
+    if (status != DB_OK || !*ret_found) {
+        return status;
+    }
+    sale_terms_remember(&store->terms, &ret->sale);
+    return sale_terms_exceed(&ret->sale, load->terms)
+               ? read_again(session, load, deadline_ns, arena, ret)
+               : DB_OK;
 }
 
 enum store_result placements_load(void *data, const struct uuid *sale_id,
@@ -125,14 +184,15 @@ enum store_result placements_load(void *data, const struct uuid *sale_id,
 {
     struct store_postgres *store = connection_of(data);
     struct placement_facts facts = {0};
+    struct load load;
     bool found = false;
 
     if (!connection_prepare(store, deadline_ns)) {
         return STORE_UNAVAILABLE;
     }
-    enum db_status status = send_load(&store->session, sale_id, requests, count, arena);
-    if (status == DB_OK) {
-        status = receive_load(&store->session, deadline_ns, arena, &facts, &found);
+    enum db_status status = DB_OUT_OF_MEMORY;
+    if (load_init(&load, sale_id, requests, count, arena)) {
+        status = run_load(store, &load, deadline_ns, arena, &facts, &found);
     }
     if (status != DB_OK) {
         return connection_fail(store, status, deadline_ns);

@@ -422,6 +422,57 @@ static void changes_expire_a_bounded_number_of_holds(void **state)
     store_fixture_audit(&sale_id);
 }
 
+/* A store remembers which sales need no look at limits and holds. That is a guess: whoever changed
+ * the sale meanwhile is heard under the lock. */
+static void changes_of_a_limit_are_heard_by_stores_that_knew_of_none(void **state)
+{
+    struct uuid sale_id = store_fixture_sale(100, 0, 0);
+    (void)state;
+
+    place(&sale_id, "c", 3); /* remembered: no limit, no holds */
+    place(&sale_id, "d", 3);
+    set_limit(&sale_id, 1);
+    store_fixture_clear(&batch);
+    store_fixture_add(&batch, &sale_id, "c-0", "another key", 1);
+    store_fixture_add(&batch, &sale_id, "c-0", "key", 1);
+    store_fixture_add(&batch, &sale_id, "new", "key", 1);
+    store_fixture_place(&worker, &sale_id, &batch);
+    store_fixture_expect_item(&batch, 0, VERDICT_CUSTOMER_LIMIT_REACHED);
+    store_fixture_expect_item(&batch, 1, VERDICT_REPLAYED);
+    store_fixture_expect_item(&batch, 2, VERDICT_PLACED);
+    set_limit(&sale_id, 0);
+    store_fixture_clear(&batch);
+    store_fixture_add(&batch, &sale_id, "c-0", "another key", 1);
+    store_fixture_place(&worker, &sale_id, &batch);
+    store_fixture_expect(&batch, VERDICT_PLACED);
+    store_fixture_audit(&sale_id);
+}
+
+/* The same where both come at once, with holds that are due already. */
+static void changes_of_limit_and_holds_are_heard_in_the_same_load(void **state)
+{
+    struct uuid sale_id = store_fixture_sale(100, 0, 0);
+    (void)state;
+
+    place(&sale_id, "c", 3);
+    place(&sale_id, "d", 3);
+    store_fixture_admin("UPDATE orders SET status = 'RESERVED' WHERE sale_id = '%s'",
+                        store_fixture_text(&sale_id));
+    store_fixture_run_out(&sale_id, 1);
+    store_fixture_admin("UPDATE sales SET hold_seconds = 60, per_customer_limit = 1 "
+                        "WHERE sale_id = '%s'",
+                        store_fixture_text(&sale_id));
+    store_fixture_clear(&batch);
+    store_fixture_add(&batch, &sale_id, "c-0", "another key", 1); /* holds nothing any more */
+    store_fixture_add(&batch, &sale_id, "c-0", "third key", 1);
+    store_fixture_place(&worker, &sale_id, &batch);
+    store_fixture_expect_item(&batch, 0, VERDICT_PLACED);
+    store_fixture_expect_item(&batch, 1, VERDICT_CUSTOMER_LIMIT_REACHED);
+    assert_int_equal(count_of(&sale_id, "EXPIRED"), 6);
+    assert_int_equal(sale_of(&sale_id).sale.stock_remaining, 99);
+    store_fixture_audit(&sale_id);
+}
+
 /* --- Together ----------------------------------------------------------------------------------*/
 
 /* Another replica, on a thread of its own. */
@@ -620,6 +671,8 @@ int main(void)
         TEST(changes_of_expired_holds_go_with_their_transaction),
         TEST(changes_by_a_placement_expire_holds_too),
         TEST(changes_expire_a_bounded_number_of_holds),
+        TEST(changes_of_a_limit_are_heard_by_stores_that_knew_of_none),
+        TEST(changes_of_limit_and_holds_are_heard_in_the_same_load),
         TEST(changes_by_two_sweeps_at_once_expire_each_hold_once),
         TEST(changes_of_two_movers_mature_only_what_each_has_seen),
         TEST(changes_of_movers_at_once_mature_each_unit_once),
