@@ -495,6 +495,20 @@ static void board_stock_that_remains_frees_the_filter(void **state)
     assert_int_equal(board_filter_bytes(world->board), 0);
 }
 
+/* The filter of a selling out that is over would only take memory. */
+static void board_filter_of_an_earlier_selling_out_is_not_taken(void **state)
+{
+    struct world *world = *state;
+    struct board_news news = sold_out_news(0, 9, 8);
+    struct id_filter filter = filter_of(0, FILTER_BYTES);
+    (void)judge(world, OTHER_KEY);
+    assert_false(take_piece(world, &news, &filter, 7, 0, 0));
+    assert_int_equal(board_filter_bytes(world->board), 0);
+    assert_false(take_piece(world, &news, &filter, 8, 0, 0));
+    assert_int_equal(board_filter_bytes(world->board), FILTER_BYTES);
+    id_filter_fini(&filter);
+}
+
 /* A replica with several filters to send puts one chunk into an answer and nothing into the
  * others, which must neither begin nor break anything. */
 static void board_empty_chunk_waits_for_the_next_answer(void **state)
@@ -718,6 +732,7 @@ int main(void)
         UNIT(board_broken_chunk_leaves_a_whole_filter),
         UNIT(board_new_version_begins_the_filter_anew),
         UNIT(board_stock_that_remains_frees_the_filter),
+        UNIT(board_filter_of_an_earlier_selling_out_is_not_taken),
         UNIT(board_empty_chunk_waits_for_the_next_answer),
         UNIT(board_filter_without_room_is_not_taken),
         UNIT(board_filter_of_a_quiet_sale_makes_room),
