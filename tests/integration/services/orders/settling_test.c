@@ -88,10 +88,29 @@ static void confirm_held_order_is_sold_however_often_it_is_asked(void **state)
         assert_string_equal(order->unit_price->currency_code, "EUR");
         assert_int_equal(order->unit_price->amount_minor, 100);
         assert_true(order->create_time->seconds > 0);
+        assert_int_equal(order->expire_time->seconds - order->create_time->seconds, HOLD_SECONDS);
         rpc_reply_free(reply);
         assert_stock_and_version(8, 3);
     }
     orders_calls_assert_order(orders_calls_get_order(&public, sale_id, order_id, "c-1"), CONFIRMED);
+}
+
+/* Who holds a unit when the sale is paused or ends has bought in time: only new orders are refused.
+ */
+static void confirm_and_cancel_go_on_when_a_sale_has_stopped(void **state)
+{
+    char other_id[ORDERS_CLIENT_ID_CHARS + 1];
+    (void)state;
+
+    hold_one("stopped");
+    orders_calls_place(&public, sale_id, "c-2", "k-1", 1, other_id);
+    orders_calls_assert_sale(orders_calls_act(&admin, "PauseSale", sale_id),
+                             STAMPEDE__SALES__V1__SALE__STATE__PAUSED);
+    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+    orders_calls_assert_sale(orders_calls_act(&admin, "EndSale", sale_id),
+                             STAMPEDE__SALES__V1__SALE__STATE__ENDED);
+    orders_calls_assert_order(orders_calls_cancel(&public, sale_id, other_id, "c-2"), CANCELLED);
+    orders_calls_assert_order(orders_calls_cancel(&admin, sale_id, order_id, ""), CANCELLED);
 }
 
 /* A repeated purchase shows the order as it is now. */
@@ -484,6 +503,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(confirm_held_order_is_sold_however_often_it_is_asked),
+        cmocka_unit_test(confirm_and_cancel_go_on_when_a_sale_has_stopped),
         cmocka_unit_test(confirm_shows_in_the_replay_of_the_order),
         cmocka_unit_test(confirm_of_an_expired_hold_is_illegal),
         cmocka_unit_test(cancel_held_order_gives_its_units_back_once),
