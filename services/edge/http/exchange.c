@@ -49,7 +49,7 @@ struct exchange {
     h2o_req_t *req;
     struct loop *loop;
     struct list_link link; /* on the loop's list until answered */
-    int64_t began_ns;
+    int64_t began_ns;      /* read when the request had come, not sooner: the board judges by it */
     const struct route *route; /* NULL until one is found */
     struct slice path;
     bool is_head;

@@ -656,9 +656,14 @@ static void note_asked_locked(struct board *board, struct entry *entry, int64_t 
     list_push_back(list, &entry->by_asked);
 }
 
-/* Of the time between the database's reading of its clock and now, age is the most. */
+/* Of the time between the database's reading of its clock and now, age is the most. A sale that has
+ * orders was open before the database's clock was set back: an edge must not refuse their retries.
+ */
 static int64_t starts_in_ms(const struct store_sale *seen, int64_t age_ms)
 {
+    if (seen->sale.orders_count > 0) {
+        return 0;
+    }
     int64_t left_us = seen->sale.start_us - seen->now_us;
     int64_t left_ms = left_us > 0 ? left_us / 1000 - age_ms : 0;
     return left_ms > 0 ? left_ms : 0;

@@ -324,6 +324,20 @@ static void board_read_starts_in_takes_the_age_off(void **state)
     assert_int_equal(entry_of(0).starts_in_ms, 0);
 }
 
+/* A database clock that was set back closes a sale again, but not for orders that were placed. */
+static void board_read_sale_with_orders_never_starts_later(void **state)
+{
+    (void)state;
+    struct sale *sale = add_sale(5);
+    sale->start_us = NOW_US + 60000000;
+    sale->orders_count = 1;
+    assert_false(read_entry(0, &(struct board_entry){.version = 0}));
+    tick();
+    struct board_entry entry = entry_of(0);
+    assert_int_equal(entry.state, SALE_SCHEDULED);
+    assert_int_equal(entry.starts_in_ms, 0);
+}
+
 /* Only what is asked for is read, at its pace, and no more when nobody asks. */
 static void board_tick_reads_what_is_asked_for_only(void **state)
 {
@@ -755,6 +769,7 @@ int main(void)
         TEST(board_read_after_a_tick_knows_the_sale),
         TEST(board_read_age_counts_from_before_the_read),
         TEST(board_read_starts_in_takes_the_age_off),
+        TEST(board_read_sale_with_orders_never_starts_later),
         TEST(board_tick_reads_what_is_asked_for_only),
         TEST(board_tick_early_waits_for_its_time),
         TEST(board_read_lower_version_is_not_served),
