@@ -5,7 +5,7 @@
  * Slices are reads of their own, not one snapshot. That is enough: while a sale is sold out no
  * order is inserted, and sold_out_since moves with every sell-out. So when the row says the same
  * sold_out_since before the first slice and after the last, the orders in between were all of
- * them, numbers 1 to orders_count, and none was added (docs/decisions/0007).
+ * them, numbers 1 to orders_count, and none was added (docs/decisions/0008).
  *
  * One thread at a time.
  */
