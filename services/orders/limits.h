@@ -42,7 +42,8 @@ _Static_assert(LIMITS_IDLE_IN_TRANSACTION_MS < LIMITS_TRANSACTION_MS,
 
 /* --- Calls ----------------------------------------------------------------------------------- */
 
-#define LIMITS_RPC_THREADS       2
+/* One: a second only takes over what the first has begun, at the price of waking it. */
+#define LIMITS_RPC_THREADS       1
 #define LIMITS_CALLS_MAX         2048 /* in flight */
 #define LIMITS_MESSAGE_BYTES_MAX ((int64_t)CONTRACT_MESSAGE_BYTES_MAX)
 /* The unpacked request and the reply; taken in blocks as they are needed. */
