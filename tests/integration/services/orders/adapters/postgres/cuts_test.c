@@ -180,23 +180,40 @@ static uint64_t step_at(uint64_t bytes, uint64_t total)
     return bytes + COARSE_STEP + FINE_BYTES < total ? COARSE_STEP : 1;
 }
 
-static void scan(enum proxy_direction direction, int32_t limit, size_t already_placed)
+/* What a placement finds that is cut. */
+struct scene {
+    int32_t limit;
+    size_t already_placed; /* of the batch's orders */
+    bool run_out;          /* and their holds have run out */
+};
+
+static struct uuid set_scene(const struct scene *scene)
 {
-    struct uuid measured = store_fixture_sale(100, limit, 60);
+    struct uuid sale_id = store_fixture_sale(100, scene->limit, 60);
+    if (scene->already_placed > 0) {
+        fill(&sale_id);
+        batch.count = scene->already_placed;
+        store_fixture_place(&worker, &sale_id, &batch);
+        store_fixture_expect(&batch, VERDICT_PLACED);
+    }
+    if (scene->run_out) {
+        store_fixture_run_out(&sale_id, 1);
+    }
+    return sale_id;
+}
+
+static void scan(enum proxy_direction direction, const struct scene *scene)
+{
+    struct uuid measured = set_scene(scene);
     struct traffic traffic = measure(direction, &measured);
     uint64_t total = traffic.load + traffic.store;
 
     assert_true(traffic.load > 100 && traffic.store > 20);
-    uint64_t first = already_placed > 0 ? total - FINE_BYTES : 0;
+    /* Where something was placed before, only what comes around the end differs. */
+    uint64_t first = scene->already_placed > 0 ? total - 2 * FINE_BYTES : 0;
     for (uint64_t bytes = first; bytes <= total; bytes += step_at(bytes, total)) {
-        struct uuid sale_id = store_fixture_sale(100, limit, 60);
-        if (already_placed > 0) {
-            fill(&sale_id);
-            batch.count = already_placed;
-            store_fixture_place(&worker, &sale_id, &batch);
-            store_fixture_expect(&batch, VERDICT_PLACED);
-        }
-        round_of(direction, bytes, already_placed, &sale_id);
+        struct uuid sale_id = set_scene(scene);
+        round_of(direction, bytes, scene->already_placed, &sale_id);
     }
     print_message("%u rounds of %llu + %llu bytes: %u placed, %u replayed, %u refused, "
                   "%u unknown\n",
@@ -209,21 +226,30 @@ static void scan(enum proxy_direction direction, int32_t limit, size_t already_p
 static void cuts_anywhere_to_the_server_lose_and_double_nothing(void **state)
 {
     (void)state;
-    scan(PROXY_TO_SERVER, 0, 0);
+    scan(PROXY_TO_SERVER, &(struct scene){0});
 }
 
 /* What the client hears ends at any byte: what was committed is found again. */
 static void cuts_anywhere_to_the_client_lose_and_double_nothing(void **state)
 {
     (void)state;
-    scan(PROXY_TO_CLIENT, 2, 0);
+    scan(PROXY_TO_CLIENT, &(struct scene){.limit = 2});
 }
 
 /* A batch of old and new orders is cut around its COMMIT; the old ones stay what they were. */
 static void cuts_in_a_batch_of_old_and_new_orders_lose_and_double_nothing(void **state)
 {
     (void)state;
-    scan(PROXY_TO_CLIENT, 0, 2);
+    scan(PROXY_TO_CLIENT, &(struct scene){.already_placed = 2});
+}
+
+/* A batch that lets holds expire sends its COMMIT alone: their units come back with the orders that
+ * are placed, or neither happens. */
+static void cuts_in_a_batch_that_lets_holds_expire_lose_and_double_nothing(void **state)
+{
+    (void)state;
+    scan(PROXY_TO_SERVER, &(struct scene){.already_placed = 2, .run_out = true});
+    scan(PROXY_TO_CLIENT, &(struct scene){.already_placed = 2, .run_out = true});
 }
 
 /* --- The port's own answers ---------------------------------------------------------------------
@@ -405,6 +431,7 @@ int main(void)
         TEST(cuts_anywhere_to_the_server_lose_and_double_nothing),
         TEST(cuts_anywhere_to_the_client_lose_and_double_nothing),
         TEST(cuts_in_a_batch_of_old_and_new_orders_lose_and_double_nothing),
+        TEST(cuts_in_a_batch_that_lets_holds_expire_lose_and_double_nothing),
         TEST(cuts_of_the_answer_to_commit_are_unknown_at_the_port),
         TEST(cuts_after_an_error_of_the_insert_are_unknown_until_the_group_ends),
         TEST(cuts_of_a_creation_to_the_server_make_one_sale),
