@@ -15,7 +15,8 @@
 
 #include <cmocka.h>
 
-#define NOBODYS_ID "01920000-0000-7000-8000-00000000dead"
+#define NOBODYS_ID  "01920000-0000-7000-8000-00000000dead"
+#define SALES_TOKEN "1-01920000-0000-7000-8000-00000000dead" /* a token of another list */
 
 #define PAGE          7
 #define ORDERS_BEFORE 100
@@ -220,7 +221,7 @@ static void list_orders_refuses_by_name(void **state)
     static const char longer[] =
         "a-customer-whose-name-is-longer-than-the-sixty-four-characters-it-may-have";
     static const char *const tokens[] = {
-        "made-up", "1-", "1-" NOBODYS_ID, "1--5", "1-99999999999999999999999", "1-1x", " ",
+        "made-up", "1-", SALES_TOKEN, "1--5", "1-99999999999999999999999", "1-1x", " ",
     };
     (void)state;
 
