@@ -626,7 +626,7 @@ static void *move_for_a_while(void *data)
 static void changes_in_a_crowd_add_up(void **state)
 {
     struct uuid sale_id = store_fixture_sale(4, 0, 60);
-    char prefix[16];
+    char prefix[24];
     int64_t matured = 0;
     (void)state;
 

@@ -156,7 +156,7 @@ static void events_begin_with_the_creation(void **state)
 static void events_come_in_pages_of_bounded_size(void **state)
 {
     struct uuid sale_id = store_fixture_sale(100, 0, 0);
-    char prefix[16];
+    char prefix[24];
     (void)state;
 
     for (int i = 0; i < 5; i++) {

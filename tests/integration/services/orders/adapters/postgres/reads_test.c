@@ -55,7 +55,7 @@ static void reads_of_order_pages_follow_each_other(void **state)
     struct uuid sale_id = store_fixture_sale(100, 0, 0), unknown = sale_id;
     struct store_order_page page = {.more = true};
     int64_t after = 0;
-    char prefix[16];
+    char prefix[24];
     (void)state;
 
     place(&sale_id, "first", 25);
@@ -88,7 +88,7 @@ static void reads_of_a_customers_orders_find_every_status(void **state)
     struct uuid sale_id = store_fixture_sale(100, 0, 60);
     static const enum order_act acts[] = {ORDER_ACT_CONFIRM, ORDER_ACT_CANCEL};
     struct store_order_page page;
-    char key[16];
+    char key[24];
     (void)state;
 
     for (int i = 0; i < 12; i++) {
