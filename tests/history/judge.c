@@ -184,12 +184,6 @@ bool judge_transaction(struct model *model, const struct history_step *step,
 
 /* --- What callers were told -------------------------------------------------------------------*/
 
-static bool is_failure(enum verdict verdict)
-{
-    return verdict == VERDICT_DATABASE_UNAVAILABLE || verdict == VERDICT_OVERLOADED ||
-           verdict == VERDICT_INTERNAL;
-}
-
 static bool covers(const struct witness_transaction *transaction, size_t position)
 {
     if (!transaction->is_placement) {
@@ -205,9 +199,11 @@ static bool covers(const struct witness_transaction *transaction, size_t positio
 
 /* What is known of one item of a step, or of the whole of it. */
 struct account {
+    const struct witness_transaction *last;     /* about it; NULL: none was begun */
     const struct witness_transaction *answered; /* the last one that was told to be committed */
     bool is_done;                               /* some transaction about it was committed */
     bool is_unknown;                            /* of some it was told that nobody knows */
+    unsigned unavailable;                       /* so often the store was */
 };
 
 static struct account account_of(const struct player_result *result, size_t position)
@@ -218,8 +214,10 @@ static struct account account_of(const struct player_result *result, size_t posi
         if (!covers(transaction, position)) {
             continue;
         }
+        account.last = transaction;
         account.is_done |= transaction->end == WITNESS_COMMITTED;
         account.is_unknown |= transaction->told == STORE_UNKNOWN;
+        account.unavailable += transaction->told == STORE_UNAVAILABLE;
         if (transaction->end == WITNESS_COMMITTED && transaction->told == STORE_OK) {
             account.answered = transaction;
         }
@@ -227,23 +225,41 @@ static struct account account_of(const struct player_result *result, size_t posi
     return account;
 }
 
-/* An answer that is none: right where nobody was told anything for sure. */
+/*
+ * Whether an answer that decides nothing is right: what is in doubt is asked about until time is
+ * up; a lost connection is worth one more; a conflict is repeated; a value that is refused is
+ * nobody's fault but its own order's; and whatever certainly did not happen may be said so.
+ */
+static bool is_justified(const struct player_result *result, const struct account *account,
+                         enum verdict verdict)
+{
+    enum store_result told = account->last != NULL ? account->last->told : STORE_OK;
+    switch (verdict) {
+    case VERDICT_OUTCOME_UNKNOWN:
+        return account->is_unknown && result->was_late;
+    case VERDICT_OVERLOADED:
+        return !account->is_done && (told == STORE_BUSY || result->was_late);
+    case VERDICT_DATABASE_UNAVAILABLE:
+        return !account->is_done && told == STORE_UNAVAILABLE &&
+               (account->unavailable > 1 || result->was_late);
+    case VERDICT_INTERNAL:
+        return !account->is_done && told == STORE_REJECTED && account->last->item_count == 1;
+    default:
+        return false;
+    }
+}
+
 static bool judge_unanswered(const struct player_result *result, const struct account *account,
                              enum verdict verdict, char problem[MODEL_PROBLEM_CHARS])
 {
     if (result->faults_made == 0) {
         return find_fault(problem, "%s though nothing went wrong", name_of(verdict));
     }
-    if (verdict == VERDICT_OUTCOME_UNKNOWN && !account->is_unknown) {
-        return find_fault(problem, "OUTCOME_UNKNOWN though everything is known");
-    }
-    if (verdict != VERDICT_OUTCOME_UNKNOWN && account->is_done) {
-        return find_fault(problem, "%s though it is done", name_of(verdict));
-    }
-    if (verdict != VERDICT_OUTCOME_UNKNOWN && !is_failure(verdict)) {
-        return find_fault(problem, "%s though nothing was decided", name_of(verdict));
-    }
-    return true;
+    return is_justified(result, account, verdict) ||
+           find_fault(problem, "%s though the store last said %d of it, %u times unavailable, %s%s",
+                      name_of(verdict), account->last != NULL ? (int)account->last->told : -1,
+                      account->unavailable, account->is_done ? "and it is done" : "it is not done",
+                      result->was_late ? ", and time was up" : "");
 }
 
 static bool judge_order(const struct order *told, const struct model_order *order, int64_t number,

@@ -17,8 +17,12 @@
 /* Between two ends of sessions. */
 #define LOSS_PAUSE_MS 25
 
+/* Orders are asked for and settled by keys of a window, which goes on through all keys. */
+#define WINDOW_KEYS 4
+
+/* So much stock that it lasts for a part of the match. */
 static const struct history_shape shape = {
-    .steps_max = 1, .customers = 8, .keys = 12, .stock_max = 30, .is_peaceful = true};
+    .steps_max = 1, .customers = 8, .keys = WINDOW_KEYS, .stock_max = 40, .is_peaceful = true};
 
 /* A step and what came of it. */
 struct entry {
@@ -28,6 +32,7 @@ struct entry {
 
 struct rival {
     struct postgres_stage *postgres;
+    struct plant plant;
     struct player player;
     struct history_dice dice;
     struct history_shape shape;
@@ -56,12 +61,27 @@ struct match {
 
 /* --- Playing ----------------------------------------------------------------------------------*/
 
+/* The step with its keys moved into the window; a key still mostly means one quantity. */
+static void move_keys(struct history_step *step, size_t at, size_t steps)
+{
+    int moved = (int)(at * (MODEL_KEYS_MAX - WINDOW_KEYS) / steps);
+    for (size_t i = 0; i < step->item_count; i++) {
+        struct history_item *item = &step->items[i];
+        bool is_usual = item->quantity == 1 + (item->customer + item->key) % 3;
+        item->key = (int8_t)(item->key + moved);
+        if (is_usual) {
+            item->quantity = (int8_t)(1 + (item->customer + item->key) % 3);
+        }
+    }
+}
+
 static void *play(void *data)
 {
     struct rival *rival = data;
     for (size_t i = 0; i < rival->steps; i++) {
         struct entry *entry = &rival->entries[i];
         history_generate_step(&entry->step, &rival->dice, rival->history, &rival->shape);
+        move_keys(&entry->step, i, rival->steps);
         player_play(&rival->player, &entry->step, &entry->result);
     }
     return NULL;
@@ -89,6 +109,8 @@ static bool begin(struct match *match, const struct scratch_postgres *server)
     struct history_dice dice = {rivals->seed};
 
     history_generate(&match->history, history_roll(&dice), &shape);
+    match->history.customers = shape.customers;
+    match->history.keys = shape.keys;
     match->history.hold_seconds = history_roll_of(&dice, 3); /* short, for no clock is moved */
     for (size_t i = 0; i < rivals->count; i++) {
         struct rival *rival = &match->members[i];
@@ -104,7 +126,12 @@ static bool begin(struct match *match, const struct scratch_postgres *server)
             return false;
         }
         CHECK(rival->entries != NULL);
-        player_init(&rival->player, postgres_stage_of(rival->postgres));
+        struct stage *stage = postgres_stage_of(rival->postgres);
+        if (rivals->is_planted) {
+            plant_init(&rival->plant, stage, rivals->mistake);
+            stage = &rival->plant.stage;
+        }
+        player_init(&rival->player, stage);
     }
     return true;
 }
@@ -185,6 +212,20 @@ static void collect(struct match *match)
     rivals->transactions = match->turn_count;
 }
 
+/* Whether there was anything to get wrong. */
+static void count_refusals(struct match *match)
+{
+    for (size_t i = 0; i < match->rivals->count; i++) {
+        for (size_t k = 0; k < match->rivals->steps; k++) {
+            const struct entry *entry = &match->members[i].entries[k];
+            for (size_t t = 0; t < entry->step.item_count; t++) {
+                match->rivals->placed += entry->result.verdicts[t] == VERDICT_PLACED;
+                match->rivals->sold_out += entry->result.verdicts[t] == VERDICT_SOLD_OUT;
+            }
+        }
+    }
+}
+
 /* By version; those that changed nothing come after the one that made what they saw. */
 static int compare_turns(const void *a, const void *b)
 {
@@ -245,6 +286,7 @@ static bool judge_all(struct match *match)
         calloc(rivals->count * rivals->steps * WITNESS_TRANSACTIONS_MAX, sizeof(*match->turns));
     CHECK(match->turns != NULL);
     collect(match);
+    count_refusals(match);
     return judge_turns(match) && judge_answers(match) &&
            judge_view(&match->model, &match->view, sale_id, true, rivals->problem);
 }
@@ -269,7 +311,7 @@ bool rivals_run(struct rivals *rivals, const struct scratch_postgres *server)
 
     CHECK(match != NULL && rivals->count <= RIVALS_MAX && rivals->steps <= RIVALS_STEPS_MAX);
     match->rivals = rivals;
-    rivals->transactions = rivals->resolved = 0;
+    rivals->transactions = rivals->resolved = rivals->placed = rivals->sold_out = 0;
     bool is_good = begin(match, server) && create_sale(match);
     if (is_good) {
         play_all(match);

@@ -9,6 +9,7 @@
 #define HISTORY_RIVALS_H
 
 #include "history.h"
+#include "plant.h"
 #include "support/scratch_postgres.h"
 
 #define RIVALS_MAX       4
@@ -19,7 +20,10 @@ struct rivals {
     size_t count, steps;
     bool has_faults;
     bool loses_connections; /* somebody ends their sessions at random */
+    bool is_planted;        /* each plays with this mistake */
+    enum plant_mistake mistake;
     /* out */
+    size_t placed, sold_out;       /* orders, and refusals of them */
     size_t transactions, resolved; /* resolved: in doubt, told by the events */
     char problem[MODEL_PROBLEM_CHARS];
 };

@@ -115,24 +115,10 @@ static void note_end(struct witness *witness, enum witness_end end, enum store_r
     witness->_is_open = false;
 }
 
-static enum store_result load_placement(void *data, const struct uuid *sale_id,
-                                        const struct placement_request *requests, size_t count,
-                                        int64_t deadline_ns, struct arena *arena,
-                                        struct placement_facts *ret)
+/* Which of the step's orders a batch is about. */
+static void note_items(const struct witness *witness, struct witness_transaction *transaction,
+                       const struct placement_request *requests, size_t count)
 {
-    struct witness *witness = data;
-    enum history_fault fault = next_fault(witness);
-    if (fault != HISTORY_FAULT_NONE) {
-        note_fault(witness, fault);
-        return told_instead_of_load(fault);
-    }
-    enum store_result result = witness->inner->load_placement(
-        witness->inner->data, sale_id, requests, count, deadline_ns, arena, ret);
-    if (result != STORE_OK) {
-        return result;
-    }
-    struct witness_transaction *transaction = open_transaction(witness, true);
-    note_facts(transaction, &ret->sale, ret->now_us, ret->expired, ret->expired_count);
     CHECK(count <= HISTORY_ITEMS_MAX);
     transaction->item_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -140,7 +126,31 @@ static enum store_result load_placement(void *data, const struct uuid *sale_id,
             (size_t)(requests[i].customer_id - witness->names) / witness->name_stride;
         CHECK(transaction->items[i] < HISTORY_ITEMS_MAX);
     }
-    return STORE_OK;
+}
+
+static enum store_result load_placement(void *data, const struct uuid *sale_id,
+                                        const struct placement_request *requests, size_t count,
+                                        int64_t deadline_ns, struct arena *arena,
+                                        struct placement_facts *ret)
+{
+    struct witness *witness = data;
+    const struct store *inner = witness->inner;
+    enum history_fault fault = next_fault(witness);
+    enum store_result result = told_instead_of_load(fault);
+
+    note_fault(witness, fault);
+    if (result == STORE_OK) {
+        result =
+            inner->load_placement(inner->data, sale_id, requests, count, deadline_ns, arena, ret);
+    }
+    struct witness_transaction *transaction = open_transaction(witness, true);
+    note_items(witness, transaction, requests, count);
+    if (result == STORE_OK) {
+        note_facts(transaction, &ret->sale, ret->now_us, ret->expired, ret->expired_count);
+    } else if (result != STORE_NOT_FOUND) {
+        note_end(witness, WITNESS_ROLLED_BACK, result, NULL);
+    }
+    return result;
 }
 
 static enum store_result store_placed(void *data, const struct placement_facts *facts,
@@ -174,21 +184,23 @@ static enum store_result load_change(void *data, const struct uuid *sale_id,
                                      struct arena *arena, struct store_change_facts *ret)
 {
     struct witness *witness = data;
+    const struct store *inner = witness->inner;
     enum history_fault fault = next_fault(witness);
-    if (fault != HISTORY_FAULT_NONE) {
-        note_fault(witness, fault);
-        return told_instead_of_load(fault);
-    }
-    enum store_result result =
-        witness->inner->load_change(witness->inner->data, sale_id, query, deadline_ns, arena, ret);
-    if (result != STORE_OK) {
-        return result;
+    enum store_result result = told_instead_of_load(fault);
+
+    note_fault(witness, fault);
+    if (result == STORE_OK) {
+        result = inner->load_change(inner->data, sale_id, query, deadline_ns, arena, ret);
     }
     struct witness_transaction *transaction = open_transaction(witness, false);
-    const struct settlement_facts *facts = &ret->settlement;
-    note_facts(transaction, &facts->sale, facts->now_us, facts->expired, facts->expired_count);
     transaction->item_count = query->order_count;
-    return STORE_OK;
+    if (result == STORE_OK) {
+        const struct settlement_facts *facts = &ret->settlement;
+        note_facts(transaction, &facts->sale, facts->now_us, facts->expired, facts->expired_count);
+    } else if (result != STORE_NOT_FOUND) {
+        note_end(witness, WITNESS_ROLLED_BACK, result, NULL);
+    }
+    return result;
 }
 
 static enum store_result store_change(void *data, const struct store_change_facts *facts,

@@ -1,6 +1,7 @@
 /*
  * A store that stands before another one: it lets calls go wrong as a schedule says, and writes
- * down every transaction: what it read, what it decided, how it ended in truth and what was told.
+ * down every transaction: what it read, what it decided, how it ended in truth and what was told;
+ * also one that could not even begin.
  * It belongs to one thread, like the store it stands before.
  */
 #ifndef HISTORY_WITNESS_H
