@@ -88,3 +88,23 @@ enum attempt_result attempt_result_of(const struct rpc_status *status,
     }
     return result_of_reason(reason);
 }
+
+struct attempt_answer attempt_tell(enum attempt_result result, const void *detail)
+{
+    return (struct attempt_answer){
+        .verdict = result == ATTEMPT_DONE ? ATTEMPT_SAY_DONE : ATTEMPT_SAY_REFUSED,
+        .detail = detail,
+    };
+}
+
+struct attempt_answer attempt_tell_unknown(void)
+{
+    return (struct attempt_answer){.verdict = ATTEMPT_SAY_UNKNOWN,
+                                   .why = attempt_why_unknown,
+                                   .retry_after_ms = EDGE_ATTEMPT_LIFE_MS};
+}
+
+struct attempt_answer attempt_tell_draining(void)
+{
+    return (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING, .why = attempt_why_draining};
+}

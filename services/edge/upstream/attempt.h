@@ -75,6 +75,16 @@ struct attempt_answer {
     int64_t retry_after_ms; /* 0: nothing better is known than the default */
 };
 
+/* What a caller is told of an attempt's own word: ATTEMPT_DONE is a success, the others are
+ * refusals that were judged to be answers. detail is handed through. */
+struct attempt_answer attempt_tell(enum attempt_result result, const void *detail);
+
+/* Nobody knows; asking again makes sense once no copy can be under way any more. */
+struct attempt_answer attempt_tell_unknown(void);
+
+/* Nothing was done, because this program stops. */
+struct attempt_answer attempt_tell_draining(void);
+
 extern const char attempt_why_disconnected[];
 extern const char attempt_why_full[];
 extern const char attempt_why_sales_full[];

@@ -34,6 +34,11 @@ static bool is_ready(const struct combiner *combiner)
     return combiner->_port.is_ready(combiner->_port.data);
 }
 
+static bool is_gone(const struct combiner *combiner)
+{
+    return combiner->_port.is_gone(combiner->_port.data);
+}
+
 static void free_call(struct combiner *combiner, struct combiner_call *call)
 {
     call->_queue = NULL;
@@ -78,6 +83,7 @@ int combiner_init(struct combiner *combiner, const struct combiner_config *confi
         list_init(&combiner->_queues[i].waiting);
         list_push_back(&combiner->_free_queues, &combiner->_queues[i].link);
     }
+    combiner->_look_at_ns = CLOCK_DEADLINE_NEVER;
     rate_init(&combiner->_rate, port->now_ns(port->data));
     return 0;
 }
@@ -172,7 +178,7 @@ bool combiner_submit(struct combiner *combiner, struct combiner_order *order,
 {
     CHECK(order->_state == COMBINER_OUTSIDE);
     CHECK(order->bytes <= combiner->_config.bytes_per_call_max);
-    if (!is_ready(combiner)) {
+    if (is_gone(combiner)) {
         refuse(combiner, attempt_why_disconnected, ret_answer);
         return false;
     }
@@ -187,7 +193,7 @@ bool combiner_submit(struct combiner *combiner, struct combiner_order *order,
     }
     order->_history = (struct attempt_history){.unresolved = false};
     order->_company_max = combiner->_config.orders_per_call_max;
-    combiner->_was_ready = true;
+    combiner->_was_there = true;
     order->_queue = queue;
     queue->orders++;
     note_deadline(combiner, order);
@@ -241,13 +247,7 @@ void combiner_stop(struct combiner *combiner, struct combiner_order *order,
                    struct attempt_answer *ret_answer)
 {
     CHECK(order->_state != COMBINER_OUTSIDE);
-    *ret_answer =
-        (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING, .why = attempt_why_draining};
-    if (may_be_placed(order)) {
-        *ret_answer = (struct attempt_answer){.verdict = ATTEMPT_SAY_UNKNOWN,
-                                              .why = attempt_why_unknown,
-                                              .retry_after_ms = EDGE_ATTEMPT_LIFE_MS};
-    }
+    *ret_answer = may_be_placed(order) ? attempt_tell_unknown() : attempt_tell_draining();
     leave(combiner, order);
 }
 
@@ -262,9 +262,7 @@ static void answer(struct combiner *combiner, struct combiner_order *order,
 static void answer_without_result(struct combiner *combiner, struct combiner_order *order,
                                   const char *why)
 {
-    struct attempt_answer text = {.verdict = ATTEMPT_SAY_UNKNOWN,
-                                  .why = attempt_why_unknown,
-                                  .retry_after_ms = EDGE_ATTEMPT_LIFE_MS};
+    struct attempt_answer text = attempt_tell_unknown();
     if (!may_be_placed(order)) {
         refuse(combiner, why, &text);
     }
@@ -355,9 +353,7 @@ static void pause_order(struct combiner *combiner, struct combiner_order *order,
 static void apply(struct combiner *combiner, struct combiner_order *order,
                   const struct combiner_result *result, int64_t now)
 {
-    struct attempt_answer text = {.verdict = ATTEMPT_SAY_UNKNOWN,
-                                  .why = attempt_why_unknown,
-                                  .retry_after_ms = EDGE_ATTEMPT_LIFE_MS};
+    struct attempt_answer text = attempt_tell_unknown();
     size_t company = order->_call->count;
     enum attempt_result outcome = result->result;
     if (outcome == ATTEMPT_LOST_FOR_GOOD && company > 1) {
@@ -371,10 +367,7 @@ static void apply(struct combiner *combiner, struct combiner_order *order,
     case ATTEMPT_UNKNOWN:
         break;
     case ATTEMPT_ANSWER:
-        text = (struct attempt_answer){
-            .verdict = outcome == ATTEMPT_DONE ? ATTEMPT_SAY_DONE : ATTEMPT_SAY_REFUSED,
-            .detail = result->detail,
-        };
+        text = attempt_tell(outcome, result->detail);
         break;
     }
     answer(combiner, order, &text);
@@ -417,7 +410,7 @@ void combiner_complete(struct combiner *combiner, struct combiner_call *call,
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
-/* The connection went away: what was never sent is surely not done, so say so at once. */
+/* The connection is gone: what was never sent is surely not done, so say so at once. */
 static void refuse_unsent(struct combiner *combiner)
 {
     LIST_FOREACH_SAFE (&combiner->_by_deadline, link, following) {
@@ -458,11 +451,15 @@ void combiner_tick(struct combiner *combiner)
 {
     int64_t now = now_ns(combiner);
     bool ready = is_ready(combiner);
+    bool gone = is_gone(combiner);
     answer_late(combiner, now);
-    if (!ready && (combiner->_was_ready || !list_is_empty(&combiner->_pausing))) {
+    if (gone && (combiner->_was_there || !list_is_empty(&combiner->_pausing))) {
         refuse_unsent(combiner);
     }
-    combiner->_was_ready = ready;
+    combiner->_was_there = !gone;
+    combiner->_look_at_ns = ready || gone
+                                ? CLOCK_DEADLINE_NEVER
+                                : now + combiner->_config.retry_pause_ms * CLOCK_NS_PER_MS;
     resume(combiner, now);
     if (ready) {
         send_all(combiner, now);
@@ -481,6 +478,9 @@ int64_t combiner_next_due_ns(const struct combiner *combiner)
         int64_t resume_at_ns =
             LIST_OBJECT(paused, const struct combiner_order, _link)->_resume_at_ns;
         due_ns = resume_at_ns < due_ns ? resume_at_ns : due_ns;
+    }
+    if (combiner->_waiting > 0 && combiner->_look_at_ns < due_ns) {
+        due_ns = combiner->_look_at_ns;
     }
     return due_ns;
 }

@@ -76,13 +76,6 @@ static void refuse(const char *why, struct attempt_answer *ret_answer)
         .verdict = ATTEMPT_SAY_OVERLOADED, .why = why, .retry_after_ms = EDGE_RETRY_AFTER_MIN_MS};
 }
 
-static void say_unknown(struct attempt_answer *ret_answer)
-{
-    *ret_answer = (struct attempt_answer){.verdict = ATTEMPT_SAY_UNKNOWN,
-                                          .why = attempt_why_unknown,
-                                          .retry_after_ms = EDGE_ATTEMPT_LIFE_MS};
-}
-
 bool unary_submit(struct unary *unary, struct unary_request *request,
                   struct attempt_answer *ret_answer)
 {
@@ -133,12 +126,7 @@ void unary_stop(struct unary *unary, struct unary_request *request,
                 struct attempt_answer *ret_answer)
 {
     CHECK(request->_state != UNARY_OUTSIDE);
-    if (may_be_done(request)) {
-        say_unknown(ret_answer);
-    } else {
-        *ret_answer =
-            (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING, .why = attempt_why_draining};
-    }
+    *ret_answer = may_be_done(request) ? attempt_tell_unknown() : attempt_tell_draining();
     leave(unary, request);
 }
 
@@ -154,7 +142,7 @@ static void answer_without_result(struct unary *unary, struct unary_request *req
 {
     struct attempt_answer text;
     if (may_be_done(request)) {
-        say_unknown(&text);
+        text = attempt_tell_unknown();
     } else {
         refuse(why, &text);
     }
@@ -182,13 +170,10 @@ static void apply(struct unary *unary, struct unary_request *request, enum attem
         pause_request(unary, request);
         return;
     case ATTEMPT_UNKNOWN:
-        say_unknown(&text);
+        text = attempt_tell_unknown();
         break;
     case ATTEMPT_ANSWER:
-        text = (struct attempt_answer){
-            .verdict = result == ATTEMPT_DONE ? ATTEMPT_SAY_DONE : ATTEMPT_SAY_REFUSED,
-            .detail = detail,
-        };
+        text = attempt_tell(result, detail);
         break;
     }
     answer(unary, request, &text);
