@@ -100,6 +100,9 @@ _Static_assert(LIMITS_SALE_STREAMS_MAX + LIMITS_EVENT_STREAMS_MAX + LIMITS_JOBS_
 
 /* --- Start and stop -------------------------------------------------------------------------- */
 
+/* A program that has found no database for so long asks for calls all the same, to refuse them with
+ * the reason. */
+#define LIMITS_ANNOUNCE_MS INT64_C(3000)
 /* How often a drain looks whether everything has been answered. */
 #define LIMITS_DRAIN_LOOK_MS 10
 /* After a drain's timeout: how long the refusals of what still waited have to leave the program. */

@@ -60,21 +60,25 @@ struct service {
     struct ops_limits limits;
     struct ops_server *ops;
     pthread_mutex_t health_lock; /* whoever sets the health looks at the world under it */
+    int64_t announce_ns;         /* when calls are asked for, whether there is a database or not */
+    bool announced;              /* under health_lock */
 };
 
 /*
  * The services whose health is told. The whole server (the empty name) serves until it drains: what
  * balances calls looks at that, for without a database a refusal with its reason is still the best
- * answer. Who asks for a service by name hears whether its calls can do their work.
+ * answer. It begins when the database is there, so that a replica that is being restarted takes no
+ * call from one that could answer it; or LIMITS_ANNOUNCE_MS after the start, for then nobody may
+ * have a database. Who asks for a service by name hears whether its calls can do their work.
  */
 static const struct {
     const char *name;
-    bool needs_database;
+    enum { NEEDS_NOTHING, NEEDS_BEGINNING, NEEDS_DATABASE } needs;
 } health_names[] = {
-    {"", false},
-    {"stampede.ops.v1.OpsService", false},
-    {"stampede.sales.v1.SaleService", true},
-    {"stampede.orders.v1.OrderService", true},
+    {"", NEEDS_BEGINNING},
+    {"stampede.ops.v1.OpsService", NEEDS_NOTHING},
+    {"stampede.sales.v1.SaleService", NEEDS_DATABASE},
+    {"stampede.orders.v1.OrderService", NEEDS_DATABASE},
 };
 
 /* --- What others tell the service ------------------------------------------------------------ */
@@ -85,12 +89,30 @@ static void update_health(void *data)
     pthread_mutex_lock(&service->health_lock);
     bool stays = !drain_has_begun(service->drain);
     bool has_database = pool_view_is_serving(&service->pool_view);
+    service->announced =
+        service->announced || has_database || clock_monotonic_ns() >= service->announce_ns;
+    const bool is_met[] = {
+        [NEEDS_NOTHING] = true,
+        [NEEDS_BEGINNING] = service->announced,
+        [NEEDS_DATABASE] = has_database,
+    };
     for (size_t i = 0; i < COUNT_OF(health_names); i++) {
-        bool serves = stays && (has_database || !health_names[i].needs_database);
+        bool serves = stays && is_met[health_names[i].needs];
         /* Every name was set at the start, so there is nothing left to allocate. */
         CHECK(rpc_health_set(service->health, health_names[i].name, serves) == 0);
     }
     pthread_mutex_unlock(&service->health_lock);
+}
+
+/* The janitor's duty at the start: announces a program that found no database. */
+static int64_t announce_tick(void *data, int64_t now_ns)
+{
+    struct service *service = data;
+    if (now_ns < service->announce_ns) {
+        return service->announce_ns;
+    }
+    update_health(service);
+    return CLOCK_DEADLINE_NEVER;
 }
 
 static bool admit(struct rpc_call *call, struct rpc_status *ret_refusal, void *data)
@@ -310,8 +332,8 @@ static int make_health(struct service *service)
         error = rpc_reflection_create(&service->reflection);
     }
     for (size_t i = 0; error == 0 && i < COUNT_OF(health_names); i++) {
-        error =
-            rpc_health_set(service->health, health_names[i].name, !health_names[i].needs_database);
+        error = rpc_health_set(service->health, health_names[i].name,
+                               health_names[i].needs == NEEDS_NOTHING);
     }
     return error;
 }
@@ -483,7 +505,9 @@ static int start_janitor(struct service *service)
         {.tick = sweeper_tick, .data = service->sweeper},
         {.tick = pruner_tick, .data = &service->pruner},
         {.tick = board_tick, .data = service->board_side.board},
+        {.tick = announce_tick, .data = service},
     };
+    service->announce_ns = clock_deadline_in_ms(LIMITS_ANNOUNCE_MS);
     int error = janitor_start(duties, COUNT_OF(duties), &service->janitor);
     if (error < 0) {
         log_event(LOG_ERROR, "cannot_start", LOG_STR("message", strerror(-error)));
