@@ -22,6 +22,7 @@
 #include <string.h>
 
 #define CHANNEL_MAGIC        0xc4a22e1u
+#define NEVER_HAD            INT64_MIN
 #define METHODS_MAX          64 /* whose handles are kept; further ones are looked up by the core */
 #define BACKOFF_FIRST_MS     100
 #define BACKOFF_MAX_MS       500
@@ -41,6 +42,7 @@ struct rpc_channel {
     struct rpc_queue queue;
     struct rpc_op watch_op, greet_op;
     atomic_bool ready;
+    _Atomic int64_t lost_at_ns; /* the last connection; long ago while there was none */
     atomic_uint calls_in_flight;
     bool greeted, last_told; /* the channel's thread only */
 
@@ -81,7 +83,11 @@ static void watch_locked(struct rpc_channel *channel)
         return;
     }
     grpc_connectivity_state state = grpc_channel_check_connectivity_state(channel->core, 1);
-    atomic_store(&channel->ready, state == GRPC_CHANNEL_READY);
+    bool ready = state == GRPC_CHANNEL_READY;
+    if (!ready && atomic_load(&channel->ready)) {
+        atomic_store(&channel->lost_at_ns, clock_monotonic_ns());
+    }
+    atomic_store(&channel->ready, ready);
     channel->_shared.watches++;
     grpc_channel_watch_connectivity_state(channel->core, state, gpr_inf_future(GPR_CLOCK_MONOTONIC),
                                           channel->queue.core, rpc_op_tag(&channel->watch_op));
@@ -131,6 +137,16 @@ void rpc_channel_on_ready(struct rpc_channel *channel, rpc_ready_fn on_ready, vo
 bool rpc_channel_is_ready(const struct rpc_channel *channel)
 {
     return atomic_load(&channel->ready);
+}
+
+bool rpc_channel_is_gone(const struct rpc_channel *channel, int64_t grace_ms)
+{
+    if (atomic_load(&channel->ready)) {
+        return false;
+    }
+    int64_t lost_at_ns = atomic_load(&channel->lost_at_ns);
+    return lost_at_ns == NEVER_HAD ||
+           clock_monotonic_ns() - lost_at_ns > grace_ms * CLOCK_NS_PER_MS;
 }
 
 bool rpc_channel_wait_ready(struct rpc_channel *channel, int64_t deadline_ns)
@@ -221,6 +237,7 @@ int rpc_channel_create(const struct rpc_channel_config *config, struct rpc_chann
     }
     MAGIC_INIT(channel, CHANNEL_MAGIC);
     channel->reply_arena_bytes_max = config->reply_arena_bytes_max;
+    atomic_init(&channel->lost_at_ns, NEVER_HAD);
     rpc_op_init(&channel->watch_op, on_watch);
     rpc_op_init(&channel->greet_op, on_greet);
     init_shared(channel);

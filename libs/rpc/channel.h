@@ -48,6 +48,12 @@ void rpc_channel_destroy(struct rpc_channel *channel);
 bool rpc_channel_is_ready(const struct rpc_channel *channel);
 
 /*
+ * Whether there has been no connection for longer than grace_ms, or never one: short of that, it is
+ * worth waiting for the next. Any thread.
+ */
+bool rpc_channel_is_gone(const struct rpc_channel *channel, int64_t grace_ms);
+
+/*
  * Waits until the channel is ready or the deadline (monotonic ns) has passed; tells which. For
  * start-up and tests, not for a loop thread.
  */

@@ -68,6 +68,9 @@
 #define EDGE_ORDER_MARGIN_MS 50
 /* Between an attempt without a proof and the next. */
 #define EDGE_RETRY_PAUSE_MS 75
+/* A connection to the orders service that is back within this time was never gone, as far as others
+ * can tell: what comes in waits for it. Longer than the pause between two attempts to connect. */
+#define EDGE_RECONNECT_GRACE_MS 1500
 /* How often a draining replica may refuse an order before its caller hears of it. */
 #define EDGE_DRAINING_RETRIES_MAX 3
 /* Retry-After of a 503 when nothing better is known. */

@@ -156,7 +156,7 @@ static void add_metrics(struct service *service)
 static bool orders_is_ready(void *data, char *ret_reason, size_t reason_bytes)
 {
     const struct service *service = data;
-    if (rpc_channel_is_ready(service->channel)) {
+    if (!rpc_channel_is_gone(service->channel, EDGE_RECONNECT_GRACE_MS)) {
         return true;
     }
     (void)snprintf(ret_reason, reason_bytes, "the orders service cannot be reached");

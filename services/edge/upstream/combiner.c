@@ -34,6 +34,11 @@ static bool is_ready(const struct combiner *combiner)
     return combiner->_port.is_ready(combiner->_port.data);
 }
 
+static bool is_gone(const struct combiner *combiner)
+{
+    return combiner->_port.is_gone(combiner->_port.data);
+}
+
 static void free_call(struct combiner *combiner, struct combiner_call *call)
 {
     call->_queue = NULL;
@@ -78,6 +83,7 @@ int combiner_init(struct combiner *combiner, const struct combiner_config *confi
         list_init(&combiner->_queues[i].waiting);
         list_push_back(&combiner->_free_queues, &combiner->_queues[i].link);
     }
+    combiner->_look_at_ns = CLOCK_DEADLINE_NEVER;
     rate_init(&combiner->_rate, port->now_ns(port->data));
     return 0;
 }
@@ -172,7 +178,7 @@ bool combiner_submit(struct combiner *combiner, struct combiner_order *order,
 {
     CHECK(order->_state == COMBINER_OUTSIDE);
     CHECK(order->bytes <= combiner->_config.bytes_per_call_max);
-    if (!is_ready(combiner)) {
+    if (is_gone(combiner)) {
         refuse(combiner, attempt_why_disconnected, ret_answer);
         return false;
     }
@@ -187,7 +193,7 @@ bool combiner_submit(struct combiner *combiner, struct combiner_order *order,
     }
     order->_history = (struct attempt_history){.unresolved = false};
     order->_company_max = combiner->_config.orders_per_call_max;
-    combiner->_was_ready = true;
+    combiner->_was_there = true;
     order->_queue = queue;
     queue->orders++;
     note_deadline(combiner, order);
@@ -404,7 +410,7 @@ void combiner_complete(struct combiner *combiner, struct combiner_call *call,
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
-/* The connection went away: what was never sent is surely not done, so say so at once. */
+/* The connection is gone: what was never sent is surely not done, so say so at once. */
 static void refuse_unsent(struct combiner *combiner)
 {
     LIST_FOREACH_SAFE (&combiner->_by_deadline, link, following) {
@@ -445,11 +451,15 @@ void combiner_tick(struct combiner *combiner)
 {
     int64_t now = now_ns(combiner);
     bool ready = is_ready(combiner);
+    bool gone = is_gone(combiner);
     answer_late(combiner, now);
-    if (!ready && (combiner->_was_ready || !list_is_empty(&combiner->_pausing))) {
+    if (gone && (combiner->_was_there || !list_is_empty(&combiner->_pausing))) {
         refuse_unsent(combiner);
     }
-    combiner->_was_ready = ready;
+    combiner->_was_there = !gone;
+    combiner->_look_at_ns = ready || gone
+                                ? CLOCK_DEADLINE_NEVER
+                                : now + combiner->_config.retry_pause_ms * CLOCK_NS_PER_MS;
     resume(combiner, now);
     if (ready) {
         send_all(combiner, now);
@@ -468,6 +478,9 @@ int64_t combiner_next_due_ns(const struct combiner *combiner)
         int64_t resume_at_ns =
             LIST_OBJECT(paused, const struct combiner_order, _link)->_resume_at_ns;
         due_ns = resume_at_ns < due_ns ? resume_at_ns : due_ns;
+    }
+    if (combiner->_waiting > 0 && combiner->_look_at_ns < due_ns) {
+        due_ns = combiner->_look_at_ns;
     }
     return due_ns;
 }

@@ -89,6 +89,8 @@ struct combiner_port {
     int64_t (*now_ns)(void *data);
     /* Whether a call that is sent now will leave. */
     bool (*is_ready)(void *data);
+    /* Whether it is not worth waiting for that. Never while it is ready. */
+    bool (*is_gone)(void *data);
     /* Starts the call; the sender owes one combiner_complete, later. The call's orders are all
      * there (not NULL) now. */
     void (*send)(struct combiner_call *call, void *data);
@@ -124,7 +126,8 @@ struct combiner {
     struct rate _rate;
     size_t _waiting; /* orders on the queues' waiting lists */
     size_t _calls_in_flight;
-    bool _was_ready; /* something may have come in since the connection was last seen gone */
+    bool _was_there;     /* something may have come in since the connection was last seen gone */
+    int64_t _look_at_ns; /* when to see whether it is gone, if the last tick could not send */
 };
 
 /* The port is copied. Errors: -ENOMEM. */

@@ -46,6 +46,11 @@ static bool is_ready(const struct unary *unary)
     return unary->_port.is_ready(unary->_port.data);
 }
 
+static bool is_gone(const struct unary *unary)
+{
+    return unary->_port.is_gone(unary->_port.data);
+}
+
 /* All requests have the same time limit, so deadlines nearly always come in order. */
 static void note_deadline(struct unary *unary, struct unary_request *request)
 {
@@ -76,11 +81,19 @@ static void refuse(const char *why, struct attempt_answer *ret_answer)
         .verdict = ATTEMPT_SAY_OVERLOADED, .why = why, .retry_after_ms = EDGE_RETRY_AFTER_MIN_MS};
 }
 
+static void pause_request(struct unary *unary, struct unary_request *request)
+{
+    request->_state = UNARY_PAUSING;
+    request->_resume_at_ns =
+        unary->_port.now_ns(unary->_port.data) + unary->_retry_pause_ms * CLOCK_NS_PER_MS;
+    list_push_back(&unary->_pausing, &request->_link);
+}
+
 bool unary_submit(struct unary *unary, struct unary_request *request,
                   struct attempt_answer *ret_answer)
 {
     CHECK(request->_state == UNARY_OUTSIDE);
-    if (!is_ready(unary)) {
+    if (is_gone(unary)) {
         refuse(attempt_why_disconnected, ret_answer);
         return false;
     }
@@ -92,7 +105,11 @@ bool unary_submit(struct unary *unary, struct unary_request *request,
     }
     request->_history = (struct attempt_history){.unresolved = false};
     note_deadline(unary, request);
-    send(unary, request);
+    if (is_ready(unary)) {
+        send(unary, request);
+    } else {
+        pause_request(unary, request);
+    }
     return true;
 }
 
@@ -149,16 +166,6 @@ static void answer_without_result(struct unary *unary, struct unary_request *req
     answer(unary, request, &text);
 }
 
-static void pause_request(struct unary *unary, struct unary_request *request)
-{
-    request->_call->request = NULL;
-    request->_call = NULL;
-    request->_state = UNARY_PAUSING;
-    request->_resume_at_ns =
-        unary->_port.now_ns(unary->_port.data) + unary->_retry_pause_ms * CLOCK_NS_PER_MS;
-    list_push_back(&unary->_pausing, &request->_link);
-}
-
 static void apply(struct unary *unary, struct unary_request *request, enum attempt_result result,
                   const void *detail)
 {
@@ -167,6 +174,8 @@ static void apply(struct unary *unary, struct unary_request *request, enum attem
                                               : attempt_judge(&request->_history, result);
     switch (step) {
     case ATTEMPT_RETRY:
+        request->_call->request = NULL;
+        request->_call = NULL;
         pause_request(unary, request);
         return;
     case ATTEMPT_UNKNOWN:
@@ -198,11 +207,12 @@ static void answer_late(struct unary *unary, int64_t now)
     }
 }
 
-/* Sends again what has paused. Without a connection, what is surely not done is refused; what may
- * be done waits for a connection, as far as its deadline allows. */
+/* Sends again what has paused. When the connection is gone, what is surely not done is refused;
+ * what may be done waits for a connection, as far as its deadline allows. */
 static void resume(struct unary *unary, int64_t now)
 {
     bool ready = is_ready(unary);
+    bool gone = is_gone(unary);
     LIST_FOREACH_SAFE (&unary->_pausing, link, following) {
         struct unary_request *request = request_of(link);
         if (request->_resume_at_ns > now) {
@@ -211,7 +221,7 @@ static void resume(struct unary *unary, int64_t now)
         if (ready) {
             list_remove(&unary->_pausing, link);
             send(unary, request);
-        } else if (!may_be_done(request)) {
+        } else if (gone && !may_be_done(request)) {
             answer_without_result(unary, request, attempt_why_disconnected);
         }
     }

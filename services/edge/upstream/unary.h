@@ -55,7 +55,10 @@ struct unary_call {
 /* All members on the owner's thread; none may block or call back. */
 struct unary_port {
     int64_t (*now_ns)(void *data);
+    /* Whether a call that is sent now will leave. */
     bool (*is_ready)(void *data);
+    /* Whether it is not worth waiting for that. Never while it is ready. */
+    bool (*is_gone)(void *data);
     /* Starts the call of call->request; the sender owes one unary_complete, later. */
     void (*send)(struct unary_call *call, void *data);
     void (*answer)(struct unary_request *request, const struct attempt_answer *answer, void *data);

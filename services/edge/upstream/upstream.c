@@ -82,6 +82,12 @@ static bool port_is_ready(void *data)
     return rpc_channel_is_ready(upstream->config.channel);
 }
 
+static bool port_is_gone(void *data)
+{
+    const struct upstream *upstream = data;
+    return rpc_channel_is_gone(upstream->config.channel, EDGE_RECONNECT_GRACE_MS);
+}
+
 /* Channel thread: the call is over. */
 static void on_done(struct rpc_reply *reply, void *data)
 {
@@ -410,10 +416,10 @@ static int init_parts(struct upstream *upstream, const struct upstream_config *c
         .margin_ms = EDGE_ORDER_MARGIN_MS,
         .secret = {config->secret[0], config->secret[1]},
     };
-    const struct combiner_port combiner_port = {port_now_ns, port_is_ready, port_send_batch,
-                                                port_answer_placement, upstream};
-    const struct unary_port unary_port = {port_now_ns, port_is_ready, port_send_unary,
-                                          port_answer_call, upstream};
+    const struct combiner_port combiner_port = {
+        port_now_ns, port_is_ready, port_is_gone, port_send_batch, port_answer_placement, upstream};
+    const struct unary_port unary_port = {port_now_ns,     port_is_ready,    port_is_gone,
+                                          port_send_unary, port_answer_call, upstream};
     int error = combiner_init(&upstream->combiner, &combiner_config, &combiner_port);
     if (error == 0) {
         error = unary_init(&upstream->unary, EDGE_UNARY_CALLS_PER_LOOP_MAX, EDGE_RETRY_PAUSE_MS,

@@ -30,6 +30,7 @@ struct world {
     struct combiner combiner;
     int64_t now_ns;
     bool ready;
+    bool reconnects; /* when it is not ready */
     struct combiner_call *in_flight[CALLS_MAX];
     size_t in_flight_count;
     unsigned sent_calls;
@@ -48,6 +49,12 @@ static int64_t world_now_ns(void *data)
 static bool world_is_ready(void *data)
 {
     return ((const struct world *)data)->ready;
+}
+
+static bool world_is_gone(void *data)
+{
+    const struct world *world = data;
+    return !world->ready && !world->reconnects;
 }
 
 static void world_send(struct combiner_call *call, void *data)
@@ -89,8 +96,8 @@ static int setup(void **state)
         .margin_ms = MARGIN_MS,
         .secret = {1, 2},
     };
-    const struct combiner_port port = {world_now_ns, world_is_ready, world_send, world_answer,
-                                       world};
+    const struct combiner_port port = {world_now_ns, world_is_ready, world_is_gone,
+                                       world_send,   world_answer,   world};
     world->now_ns = 1000 * CLOCK_NS_PER_SECOND;
     world->ready = true;
     *state = world;
@@ -382,6 +389,30 @@ static void combiner_connection_lost_refuses_what_was_never_sent(void **state)
     tick(world);
     assert_untold(world, 0);
     assert_untold(world, 1);
+    assert_told(world, 2, ATTEMPT_SAY_OVERLOADED);
+}
+
+/* A replica that restarts is back in a moment: nobody is refused for it, and nobody waits longer
+ * than that for one that is not. */
+static void combiner_connection_that_comes_back_refuses_nothing(void **state)
+{
+    struct world *world = *state;
+    world->ready = false;
+    world->reconnects = true;
+    submit_some(world, 0, 2, 1);
+    tick(world);
+    assert_int_equal(world->sent_calls, 0);
+    assert_untold(world, 0);
+    assert_int_equal(combiner_next_due_ns(&world->combiner), world->now_ns + PAUSE_MS * MS);
+    world->ready = true;
+    tick(world);
+    assert_int_equal(world->sent_calls, 1);
+    world->ready = false;
+    submit_some(world, 2, 1, 2);
+    tick(world);
+    world->reconnects = false;
+    tick(world);
+    assert_untold(world, 0);
     assert_told(world, 2, ATTEMPT_SAY_OVERLOADED);
 }
 
@@ -742,6 +773,7 @@ int main(void)
         TEST(combiner_too_many_sales_are_refused),
         TEST(combiner_no_connection_refuses_at_once),
         TEST(combiner_connection_lost_refuses_what_was_never_sent),
+        TEST(combiner_connection_that_comes_back_refuses_nothing),
         TEST(combiner_connection_flickers_between_ticks_refuses_what_came_in),
         TEST(combiner_lost_call_is_sent_again_and_a_success_is_told),
         TEST(combiner_lost_orders_go_to_the_front_in_their_order),

@@ -19,6 +19,7 @@ struct world {
     struct unary unary;
     int64_t now_ns;
     bool ready;
+    bool reconnects; /* when it is not ready */
     struct unary_call *sent[64];
     size_t sent_count;
     struct unary_request requests[REQUESTS];
@@ -34,6 +35,12 @@ static int64_t world_now_ns(void *data)
 static bool world_is_ready(void *data)
 {
     return ((const struct world *)data)->ready;
+}
+
+static bool world_is_gone(void *data)
+{
+    const struct world *world = data;
+    return !world->ready && !world->reconnects;
 }
 
 static void world_send(struct unary_call *call, void *data)
@@ -54,7 +61,8 @@ static void world_answer(struct unary_request *request, const struct attempt_ans
 static int setup(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
-    const struct unary_port port = {world_now_ns, world_is_ready, world_send, world_answer, world};
+    const struct unary_port port = {world_now_ns, world_is_ready, world_is_gone,
+                                    world_send,   world_answer,   world};
     world->now_ns = 1000 * CLOCK_NS_PER_SECOND;
     world->ready = true;
     *state = world;
@@ -216,6 +224,28 @@ static void unary_no_room_or_no_connection_is_refused(void **state)
     assert_int_equal(refusal.verdict, ATTEMPT_SAY_OVERLOADED);
 }
 
+/* A replica that restarts is back in a moment: reads and writes wait for it, and no longer. */
+static void unary_connection_that_comes_back_refuses_nothing(void **state)
+{
+    struct world *world = *state;
+    world->ready = false;
+    world->reconnects = true;
+    start(world, 0, true);
+    start(world, 1, false);
+    pass(world, PAUSE_MS);
+    assert_int_equal(world->sent_count, 0);
+    assert_true(unary_next_due_ns(&world->unary) > world->now_ns);
+    world->ready = true;
+    unary_tick(&world->unary);
+    assert_int_equal(world->sent_count, 2);
+    world->ready = false;
+    start(world, 2, false);
+    world->reconnects = false;
+    pass(world, PAUSE_MS);
+    assert_int_equal(world->told[2].verdict, ATTEMPT_SAY_OVERLOADED);
+    assert_int_equal(world->times[0] + world->times[1], 0);
+}
+
 /* What pauses takes room too: while a replica is away, writes must not pile up without a bound. */
 static void unary_pausing_requests_count_against_the_bound(void **state)
 {
@@ -277,6 +307,7 @@ int main(void)
         TEST(unary_lost_read_without_connection_is_refused),
         TEST(unary_lost_write_waits_for_the_connection),
         TEST(unary_deadline_in_flight_depends_on_the_effect),
+        TEST(unary_connection_that_comes_back_refuses_nothing),
         TEST(unary_no_room_or_no_connection_is_refused),
         TEST(unary_pausing_requests_count_against_the_bound),
         TEST(unary_forgotten_requests_are_dropped),
