@@ -18,8 +18,8 @@
 #define START_MS 20000
 #define STOP_MS  30000
 
-/* A port that was free a moment ago; the programs refuse loudly if somebody was quicker. */
-static int free_port(void)
+/* The programs refuse loudly if somebody was quicker. */
+int stack_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof(address);
@@ -92,12 +92,17 @@ void stack_start_edge(struct stack *stack)
                   stack->edge_environment);
 }
 
+void stack_ops_get(int port, const char *path, struct http_answer *ret)
+{
+    char url[STACK_URL_BYTES];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
+    http_client_call(&(struct http_call){.url = url, .timeout_ms = 2000}, ret);
+}
+
 long stack_ops_status(int port, const char *path)
 {
     static struct http_answer answer;
-    char url[STACK_URL_BYTES];
-    snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
-    http_client_call(&(struct http_call){.url = url, .timeout_ms = 2000}, &answer);
+    stack_ops_get(port, path, &answer);
     return answer.status;
 }
 
@@ -114,15 +119,31 @@ void stack_wait_ready(struct stack *stack, int64_t timeout_ms)
     }
 }
 
-void stack_start(struct stack *stack)
+static void take_ports(struct stack *stack)
 {
     snprintf(stack->folder, sizeof(stack->folder), "/tmp/stampede-stack-XXXXXX");
     assert_non_null(mkdtemp(stack->folder));
-    assert_int_equal(scratch_postgres_start(&stack->postgres, true, false), 0);
-    stack->edge_port = free_port();
-    stack->edge_ops_port = free_port();
-    stack->orders_port = free_port();
-    stack->orders_ops_port = free_port();
+    stack->edge_port = stack_free_port();
+    stack->edge_ops_port = stack_free_port();
+    stack->orders_port = stack_free_port();
+    stack->orders_ops_port = stack_free_port();
+}
+
+void stack_prepare(struct stack *stack)
+{
+    take_ports(stack);
+    assert_int_equal(scratch_postgres_start(&stack->postgres, true, stack->postgres_by_tcp), 0);
+}
+
+void stack_join(struct stack *stack, const struct stack *first)
+{
+    stack->postgres = first->postgres;
+    take_ports(stack);
+}
+
+void stack_start(struct stack *stack)
+{
+    stack_prepare(stack);
     stack_start_orders(stack);
     stack_start_edge(stack);
     stack_wait_ready(stack, START_MS);
@@ -173,7 +194,7 @@ static void remove_folder(const char *path)
     }
 }
 
-void stack_stop(struct stack *stack)
+void stack_leave(struct stack *stack)
 {
     if (stack->edge.pid != 0) {
         terminate(stack, &stack->edge);
@@ -181,8 +202,13 @@ void stack_stop(struct stack *stack)
     if (stack->orders.pid != 0) {
         terminate(stack, &stack->orders);
     }
-    scratch_postgres_stop(&stack->postgres);
     remove_folder(stack->folder);
+}
+
+void stack_stop(struct stack *stack)
+{
+    stack_leave(stack);
+    scratch_postgres_stop(&stack->postgres);
 }
 
 void stack_call(const struct stack *stack, const char *method, const char *path,
@@ -264,6 +290,25 @@ long stack_query_number(const struct stack *stack, const char *sql)
     assert_int_equal(scratch_postgres_query(stack->postgres.admin_url, sql, value, sizeof(value)),
                      0);
     return strtol(value, NULL, 10);
+}
+
+int stack_count_log(const struct stack *stack, const char *program, const char *text)
+{
+    char path[STACK_URL_BYTES];
+    char *line = NULL;
+    size_t bytes = 0;
+    int count = 0;
+
+    snprintf(path, sizeof(path), "%s/%s.log", stack->folder, program);
+    FILE *log = fopen(path, "re");
+    while (log != NULL && getline(&line, &bytes, log) >= 0) {
+        count += strstr(line, text) != NULL;
+    }
+    if (log != NULL) {
+        fclose(log);
+    }
+    free(line);
+    return count;
 }
 
 void stack_print_logs(const struct stack *stack)

@@ -14,6 +14,7 @@
 #define STACK_URL_BYTES       512
 
 struct stack {
+    bool postgres_by_tcp; /* set before stack_prepare: for proxies, and URLs of several hosts */
     struct scratch_postgres postgres;
     struct process orders, edge;
     char folder[SCRATCH_POSTGRES_PATH_BYTES]; /* logs and whatever a test writes; deleted at the end
@@ -23,6 +24,15 @@ struct stack {
         *orders_environment[STACK_ENVIRONMENT_MAX]; /* more "NAME=value", set before a start */
     const char *edge_environment[STACK_ENVIRONMENT_MAX];
 };
+
+/* Ports, a folder for logs and a database; neither program runs yet. */
+void stack_prepare(struct stack *stack);
+
+/* The same on the database of another, which stays the other's: for a second replica and edge. */
+void stack_join(struct stack *stack, const struct stack *first);
+
+/* Stops in order what runs of a stack that joined, and removes its logs. */
+void stack_leave(struct stack *stack);
 
 /* Starts everything and waits until both are ready; fails the test otherwise. */
 void stack_start(struct stack *stack);
@@ -46,6 +56,15 @@ void stack_wait_ready(struct stack *stack, int64_t timeout_ms);
 
 /* The status of GET path on an ops port. */
 long stack_ops_status(int port, const char *path);
+
+/* The whole answer of GET path on an ops port. */
+void stack_ops_get(int port, const char *path, struct http_answer *ret);
+
+/* A port of 127.0.0.1 that was free a moment ago. */
+int stack_free_port(void);
+
+/* How often a text stands in the log of a program ("stampede-orders") of this stack so far. */
+int stack_count_log(const struct stack *stack, const char *program, const char *text);
 
 /* One call to the edge; path begins with /v1. Headers as in http_call. */
 void stack_call(const struct stack *stack, const char *method, const char *path,

@@ -15,7 +15,7 @@ readonly -a PACKAGES_UP=(
 # What the tests need on top: the second compiler, the linters, the clients.
 readonly -a PACKAGES_TEST=(
     clang clang-format-14 clang-tidy-14 libclang-rt-14-dev shellcheck jq wrk
-    python3-grpcio python3-protobuf
+    haproxy python3-grpcio python3-protobuf
 )
 readonly -a PACKAGES_WATCH=(inotify-tools)
 

@@ -1,0 +1,129 @@
+/*
+ * A rolling restart of two edges behind a packaged HAProxy that reads /readyz, while orders come in
+ * over connections that are kept. No shopper may notice.
+ */
+#include "support/haproxy.h"
+#include "support/steady.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+/* cmocka wants these first */
+#include <cmocka.h>
+
+#define EDGES       2
+#define PATIENCE_MS 60000
+#define STOCK       1000000
+#define PER_SECOND  200
+#define CONNECTIONS 32
+/* Several times what HAProxy needs to notice (HAPROXY_NOTICE_MS). */
+#define PAUSE_MS      3000
+#define PAUSE_SETTING "EDGE_DRAIN_PAUSE_MS=3000"
+
+_Static_assert(PAUSE_MS > 3 * HAPROXY_NOTICE_MS, "nobody is sent to an edge that has stopped");
+
+/* stacks[0] is whole; stacks[1] is a second edge in front of the same orders service. */
+static struct stack stacks[EDGES];
+static struct haproxy haproxy;
+static char target[64];
+
+static int set_up_group(void **state)
+{
+    const struct stack *const all[EDGES] = {&stacks[0], &stacks[1]};
+    (void)state;
+    stacks[0].edge_environment[0] = PAUSE_SETTING;
+    stack_start(&stacks[0]);
+    stack_join(&stacks[1], &stacks[0]);
+    snprintf(target, sizeof(target), "EDGE_ORDERS_TARGET=127.0.0.1:%d", stacks[0].orders_port);
+    stacks[1].edge_environment[0] = PAUSE_SETTING;
+    stacks[1].edge_environment[1] = target;
+    stack_start_edge(&stacks[1]);
+    haproxy_start(&haproxy, all, EDGES);
+    return 0;
+}
+
+static int tear_down_group(void **state)
+{
+    (void)state;
+    haproxy_stop(&haproxy);
+    stack_leave(&stacks[1]);
+    stack_stop(&stacks[0]);
+    return 0;
+}
+
+static void wait_for_answers(const struct steady *load, unsigned more)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    unsigned enough = steady_answered(load) + more;
+    while (steady_answered(load) < enough) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
+    }
+}
+
+/* Restarts edge index, which HAProxy must have left out before it stopped. */
+static void restart(size_t index)
+{
+    struct stack *stack = &stacks[index];
+    int64_t begun_ns = clock_monotonic_ns();
+    process_signal(&stack->edge, SIGTERM);
+    haproxy_wait(&haproxy, index, false);
+    int64_t noticed_ns = clock_monotonic_ns();
+    int status = process_wait(&stack->edge, PATIENCE_MS);
+    if (status != 0) {
+        stack_print_logs(stack);
+    }
+    assert_int_equal(status, 0);
+    assert_int_equal(stack_count_log(stack, "stampede-edge", "\"event\":\"drained\""), 1);
+    assert_int_equal(stack_count_log(stack, "stampede-edge", "\"connections_cut\":0"), 1);
+    int64_t ended_ns = clock_monotonic_ns();
+    stack_start_edge(stack);
+    haproxy_wait(&haproxy, index, true);
+    print_message("edge %zu: left out after %.0f ms, ended after %.0f ms, back after %.0f ms\n",
+                  index, (double)(noticed_ns - begun_ns) / 1e6, (double)(ended_ns - begun_ns) / 1e6,
+                  (double)(clock_monotonic_ns() - ended_ns) / 1e6);
+}
+
+/* The promise of edges behind a balancer: whoever restarts them one by one loses nobody's order. */
+static void rolling_edges_behind_haproxy_is_not_noticed(void **state)
+{
+    static struct steady_orders orders = {.name = "shop", .reads_every = 10};
+    struct steady_report report;
+    (void)state;
+
+    stack_make_sale(&stacks[0], "rolling-edges", STOCK, 0, orders.sale_id);
+    struct steady *load = steady_start(&(struct steady_plan){
+        .port = haproxy.port,
+        .connections = CONNECTIONS,
+        .per_second = PER_SECOND,
+        .write_request = steady_write_order,
+        .data = &orders,
+    });
+    wait_for_answers(load, PER_SECOND);
+    for (size_t i = 0; i < EDGES; i++) {
+        restart(i);
+        wait_for_answers(load, PER_SECOND);
+    }
+    steady_stop(load, &report);
+    steady_report_print(&report, "rolling restart of edges behind HAProxy");
+    assert_int_equal(report.lost, 0);
+    assert_int_equal(report.failed, 0);
+    assert_int_equal(report.refused, 0);
+    assert_int_equal(steady_assert_told_the_truth(&report, &orders, &stacks[0]), 0);
+    steady_report_fini(&report);
+    stack_audit(&stacks[0]);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rolling_edges_behind_haproxy_is_not_noticed),
+    };
+    return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}

@@ -1,0 +1,188 @@
+/*
+ * A rolling restart of the orders service: two replicas behind two edges, one after the other
+ * drained and started again while orders come in. No shopper may notice.
+ */
+#include "support/orders_ops.h"
+#include "support/steady.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+/* cmocka wants these first */
+#include <cmocka.h>
+
+#define REPLICAS    2
+#define EDGES       2
+#define PATIENCE_MS 60000
+#define STOCK       1000000
+#define PER_SECOND  100 /* of each edge */
+#define CONNECTIONS 16  /* to each edge */
+/* Longer than an edge needs to find back to the replica that was restarted before. */
+#define PAUSE_SETTING "ORDERS_DRAIN_PAUSE_MS=3000"
+
+/* Each has one replica and one edge; the edges know both replicas. */
+static struct stack stacks[REPLICAS];
+static char target[128];
+
+struct crowds {
+    struct steady_orders orders[EDGES];
+    struct steady *loads[EDGES];
+};
+
+static int tear_down_group(void **state)
+{
+    (void)state;
+    stack_leave(&stacks[1]);
+    stack_stop(&stacks[0]);
+    return 0;
+}
+
+static int set_up_group(void **state)
+{
+    (void)state;
+    stack_prepare(&stacks[0]);
+    stack_join(&stacks[1], &stacks[0]);
+    snprintf(target, sizeof(target), "EDGE_ORDERS_TARGET=ipv4:127.0.0.1:%d,127.0.0.1:%d",
+             stacks[0].orders_port, stacks[1].orders_port);
+    for (size_t i = 0; i < REPLICAS; i++) {
+        stacks[i].orders_environment[0] = PAUSE_SETTING;
+        stacks[i].edge_environment[0] = target;
+        stack_start_orders(&stacks[i]);
+        stack_start_edge(&stacks[i]);
+    }
+    for (size_t i = 0; i < REPLICAS; i++) {
+        stack_wait_ready(&stacks[i], PATIENCE_MS);
+    }
+    return 0;
+}
+
+/* --- Load ------------------------------------------------------------------------------------- */
+
+/* Waits until so many more requests of each load are answered. */
+static void wait_for_answers(const struct crowds *crowds, unsigned more)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    for (size_t i = 0; i < EDGES; i++) {
+        unsigned enough = steady_answered(crowds->loads[i]) + more;
+        while (steady_answered(crowds->loads[i]) < enough) {
+            assert_true(clock_monotonic_ns() < deadline_ns);
+            nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
+        }
+    }
+}
+
+static void begin_load(struct crowds *crowds, const char *key)
+{
+    char sale_id[37];
+    stack_make_sale(&stacks[0], key, STOCK, 0, sale_id);
+    for (size_t i = 0; i < EDGES; i++) {
+        struct steady_orders *orders = &crowds->orders[i];
+        *orders = (struct steady_orders){.reads_every = 10};
+        snprintf(orders->sale_id, sizeof(orders->sale_id), "%s", sale_id);
+        snprintf(orders->name, sizeof(orders->name), "edge%zu", i);
+        crowds->loads[i] = steady_start(&(struct steady_plan){
+            .port = stacks[i].edge_port,
+            .connections = CONNECTIONS,
+            .per_second = PER_SECOND,
+            .write_request = steady_write_order,
+            .data = orders,
+        });
+    }
+    wait_for_answers(crowds, PER_SECOND);
+}
+
+/* Every request was answered with success, and every order is there, once. */
+static void end_load(struct crowds *crowds, const char *what)
+{
+    wait_for_answers(crowds, PER_SECOND);
+    for (size_t i = 0; i < EDGES; i++) {
+        struct steady_report report;
+        steady_stop(crowds->loads[i], &report);
+        steady_report_print(&report, what);
+        assert_int_equal(report.lost, 0);
+        assert_int_equal(report.failed, 0);
+        assert_int_equal(report.refused, 0);
+        assert_true(report.succeeded > 0);
+        assert_int_equal(steady_assert_told_the_truth(&report, &crowds->orders[i], &stacks[0]), 0);
+        steady_report_fini(&report);
+    }
+    stack_audit(&stacks[0]);
+}
+
+/* --- Restarts --------------------------------------------------------------------------------- */
+
+static void wait_orders_ready(const struct stack *stack)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    while (stack_ops_status(stack->orders_ops_port, "/readyz") != 200) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
+    }
+}
+
+static void drain_by_signal(struct stack *stack)
+{
+    process_signal(&stack->orders, SIGTERM);
+}
+
+static void drain_by_call(struct stack *stack)
+{
+    orders_ops_drain(stack->orders_port);
+}
+
+/* What an operator does who waits for readiness and for nothing else. */
+static void roll(void (*drain)(struct stack *stack))
+{
+    for (size_t i = 0; i < REPLICAS; i++) {
+        int64_t begun_ns = clock_monotonic_ns();
+        drain(&stacks[i]);
+        int status = process_wait(&stacks[i].orders, PATIENCE_MS);
+        if (status != 0) {
+            stack_print_logs(&stacks[i]);
+        }
+        assert_int_equal(status, 0);
+        int64_t ended_ns = clock_monotonic_ns();
+        stack_start_orders(&stacks[i]);
+        wait_orders_ready(&stacks[i]);
+        print_message("replica %zu: drained in %.0f ms, ready again after %.0f ms\n", i,
+                      (double)(ended_ns - begun_ns) / 1e6,
+                      (double)(clock_monotonic_ns() - ended_ns) / 1e6);
+    }
+}
+
+static void roll_under_load(const char *what, void (*drain)(struct stack *stack))
+{
+    static struct crowds crowds;
+    begin_load(&crowds, what);
+    roll(drain);
+    end_load(&crowds, what);
+}
+
+/* The promise of two replicas: whoever restarts them one by one loses nobody's order. */
+static void rolling_by_signal_under_load_is_not_noticed(void **state)
+{
+    (void)state;
+    roll_under_load("rolling restart by SIGTERM", drain_by_signal);
+}
+
+/* An operator without a shell on the machine has the same. */
+static void rolling_by_drain_call_under_load_is_not_noticed(void **state)
+{
+    (void)state;
+    roll_under_load("rolling restart by OpsService.Drain", drain_by_call);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rolling_by_signal_under_load_is_not_noticed),
+        cmocka_unit_test(rolling_by_drain_call_under_load_is_not_noticed),
+    };
+    return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}
