@@ -11,8 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 10
-#define OUTPUT_BYTES  2048
+#define ARGUMENTS_MAX  10
+#define OUTPUT_BYTES   2048
+#define FOLDER_PATTERN "/tmp/stampede-test-XXXXXX"
 
 extern char **environ;
 
@@ -95,16 +96,19 @@ static int find_line(const char *output, const char *name, char *ret_value, size
     return -1;
 }
 
-/* Starts the server in server->folder and takes over what the program tells. */
-static int start(struct scratch_postgres *server)
+/* Runs a command that starts the server in server->folder and takes over what it tells. */
+static int run_starter(struct scratch_postgres *server, const char *command, const char *primary)
 {
     char output[OUTPUT_BYTES], own_pid[16], server_pid[16];
-    const char *arguments[ARGUMENTS_MAX] = {"scratch-postgres", "start", server->folder,
+    const char *arguments[ARGUMENTS_MAX] = {"scratch-postgres", command, server->folder,
                                             "--owner-pid", own_pid};
     size_t count = 5;
 
     snprintf(own_pid, sizeof(own_pid), "%d", getpid());
-    if (server->with_schema) {
+    if (primary != NULL) {
+        arguments[count++] = "--of";
+        arguments[count++] = primary;
+    } else if (server->with_schema) {
         arguments[count++] = "--migrate";
     }
     if (server->by_tcp) {
@@ -122,18 +126,38 @@ static int start(struct scratch_postgres *server)
     return 0;
 }
 
+static int start_in_new_folder(struct scratch_postgres *server, const char *command,
+                               const char *primary)
+{
+    /* The server's own user must be able to pass. */
+    if (mkdtemp(server->folder) == NULL || chmod(server->folder, 0755) != 0) {
+        perror(server->folder);
+        return -1;
+    }
+    if (run_starter(server, command, primary) < 0) {
+        (void)run_command(server, "stop");
+        return -1;
+    }
+    return 0;
+}
+
 int scratch_postgres_start(struct scratch_postgres *ret, bool with_schema, bool by_tcp)
 {
     struct scratch_postgres server = {
-        .folder = "/tmp/stampede-test-XXXXXX", .with_schema = with_schema, .by_tcp = by_tcp};
-
-    /* The server's own user must be able to pass. */
-    if (mkdtemp(server.folder) == NULL || chmod(server.folder, 0755) != 0) {
-        perror(server.folder);
+        .folder = FOLDER_PATTERN, .with_schema = with_schema, .by_tcp = by_tcp};
+    if (start_in_new_folder(&server, "start", NULL) < 0) {
         return -1;
     }
-    if (start(&server) < 0) {
-        (void)run_command(&server, "stop");
+    *ret = server;
+    return 0;
+}
+
+int scratch_postgres_start_standby(struct scratch_postgres *ret,
+                                   const struct scratch_postgres *primary)
+{
+    struct scratch_postgres server = {
+        .folder = FOLDER_PATTERN, .with_schema = primary->with_schema, .by_tcp = primary->by_tcp};
+    if (start_in_new_folder(&server, "standby", primary->folder) < 0) {
         return -1;
     }
     *ret = server;
@@ -159,7 +183,7 @@ int scratch_postgres_kill(struct scratch_postgres *server)
 
 int scratch_postgres_restart(struct scratch_postgres *server)
 {
-    return start(server);
+    return run_starter(server, "start", NULL);
 }
 
 /* Where the port's digits stand in a URL with one. */

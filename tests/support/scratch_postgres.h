@@ -29,6 +29,13 @@ struct scratch_postgres {
  */
 int scratch_postgres_start(struct scratch_postgres *ret, bool with_schema, bool by_tcp) MUST_CHECK;
 
+/*
+ * Starts a streaming standby of a server that runs, with the same roles and passwords and by_tcp as
+ * it; its application_name on the primary is "standby". 0, or -1 with the reason on stderr.
+ */
+int scratch_postgres_start_standby(struct scratch_postgres *ret,
+                                   const struct scratch_postgres *primary) MUST_CHECK;
+
 /* Stops the server and deletes its data. */
 void scratch_postgres_stop(struct scratch_postgres *server);
 
