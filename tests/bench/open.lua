@@ -22,13 +22,17 @@ function setup(thread)
 end
 
 function init(arguments)
-    path = "/v1/sales/" .. arguments[1] .. "/orders"
-    prefix = arguments[2] .. "-" .. number .. "-"
+    local prefix = arguments[2] .. "-" .. number .. "-"
+    local before, after = '{"customerId":"' .. prefix, '","quantity":1}'
+    head = "POST /v1/sales/" .. arguments[1] .. "/orders HTTP/1.1\r\nHost: " .. wrk.headers["Host"] ..
+        "\r\nContent-Type: application/json\r\nContent-Length: " .. #before + 8 + #after ..
+        "\r\nIdempotency-Key: " .. prefix
+    middle = "\r\n\r\n" .. before
+    tail = after
     interval_us = 1000000 / tonumber(arguments[3])
-    next_us, serial = nil, 0
+    next_us, serial = nil, 10000000 -- always of eight digits: so is every length
     moments, moment_first, moment_last = {}, 1, 0
     histogram, answers = {}, 0 -- by tenths of a millisecond
-    headers = { ["Content-Type"] = "application/json" }
 end
 
 function delay()
@@ -43,13 +47,10 @@ end
 
 function request()
     serial = serial + 1
-    local name = prefix .. serial
     local moment = moments[moment_first] or now_us()
     moments[moment_first] = nil
     moment_first = moment_first + 1
-    headers["Idempotency-Key"] = name
-    headers["X-Request-Id"] = string.format("%d", moment)
-    return wrk.format("POST", path, headers, '{"customerId":"' .. name .. '","quantity":1}')
+    return head .. serial .. string.format("\r\nX-Request-Id: %d", moment) .. middle .. serial .. tail
 end
 
 function response(status, response_headers)

@@ -4,7 +4,7 @@
 # with the machine. Everything runs with its default settings on a fully durable PostgreSQL of its
 # own, and the audit follows every run. Needs output.sh, process.sh, packages.sh.
 
-readonly BENCH_CONNECTIONS=256
+readonly BENCH_CONNECTIONS=1000
 readonly BENCH_THREADS=1
 readonly BENCH_STOCK=10000000
 readonly BENCH_TOKEN=bench-admin-token-0123456789
