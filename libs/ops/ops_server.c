@@ -57,7 +57,7 @@ struct connection {
 struct ops_server {
     uint32_t magic;
     struct ops_server_config config;
-    struct ops_check checks[OPS_SERVER_CHECKS_MAX];
+    struct ops_check checks[OPS_SERVER_CHECKS_MAX], live_checks[OPS_SERVER_CHECKS_MAX];
     bool is_started; /* and not stopped yet; for the owner's thread */
     pthread_t thread;
     h2o_multithread_receiver_t stop_receiver;
@@ -96,12 +96,6 @@ static void send_text(h2o_req_t *req, int status, const char *reason, const char
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
                    H2O_STRLIT("no-store"));
     h2o_send_inline(req, body, length);
-}
-
-static void answer_livez(struct ops_server *server, h2o_req_t *req)
-{
-    (void)server;
-    send_text(req, 200, "OK", TEXT_PLAIN, H2O_STRLIT("ok"));
 }
 
 /* Whether the query has the parameter "verbose", with or without a value. */
@@ -149,28 +143,41 @@ static void send_out_of_memory(h2o_req_t *req)
     send_text(req, 500, "Internal Server Error", TEXT_PLAIN, H2O_STRLIT("out of memory\n"));
 }
 
-static void answer_readyz(struct ops_server *server, h2o_req_t *req)
+/* Asks every check: 200 when all are met, else 503; with every line where that was asked for. */
+static void answer_checks(h2o_req_t *req, const struct ops_check *checks, size_t count,
+                          const char *unmet)
 {
     char *lines = NULL;
     size_t length = 0;
-    bool is_ready = true;
+    bool is_met = true;
     FILE *out = open_memstream(&lines, &length);
     if (out == NULL) {
         send_out_of_memory(req);
         return;
     }
-    for (size_t i = 0; i < server->config.checks_count; i++) {
-        is_ready &= ask(&server->checks[i], out);
+    for (size_t i = 0; i < count; i++) {
+        is_met &= ask(&checks[i], out);
     }
     if (fclose(out) != 0) {
         send_out_of_memory(req);
     } else {
-        const char *brief = is_ready ? "ok" : "not ready";
+        const char *brief = is_met ? "ok" : unmet;
         bool verbose = is_verbose(req) && length > 0;
-        send_text(req, is_ready ? 200 : 503, is_ready ? "OK" : "Service Unavailable", TEXT_PLAIN,
+        send_text(req, is_met ? 200 : 503, is_met ? "OK" : "Service Unavailable", TEXT_PLAIN,
                   verbose ? lines : brief, verbose ? length : strlen(brief));
     }
     free(lines);
+}
+
+/* That this thread answers is most of what there is to say. */
+static void answer_livez(struct ops_server *server, h2o_req_t *req)
+{
+    answer_checks(req, server->live_checks, server->config.live_checks_count, "stuck");
+}
+
+static void answer_readyz(struct ops_server *server, h2o_req_t *req)
+{
+    answer_checks(req, server->checks, server->config.checks_count, "not ready");
 }
 
 static void answer_metrics(struct ops_server *server, h2o_req_t *req)
@@ -404,6 +411,7 @@ static void *run(void *data)
 int ops_server_create(const struct ops_server_config *config, struct ops_server **ret)
 {
     CHECK(config->checks_count <= OPS_SERVER_CHECKS_MAX);
+    CHECK(config->live_checks_count <= OPS_SERVER_CHECKS_MAX);
     CHECK(config->metrics != NULL && config->limits != NULL);
     struct ops_server *server = calloc(1, sizeof(*server));
     if (server == NULL) {
@@ -430,6 +438,9 @@ int ops_server_create(const struct ops_server_config *config, struct ops_server 
     }
     for (size_t i = 0; i < config->checks_count; i++) {
         server->checks[i] = config->checks[i];
+    }
+    for (size_t i = 0; i < config->live_checks_count; i++) {
+        server->live_checks[i] = config->live_checks[i];
     }
     *ret = server;
     return 0;

@@ -25,11 +25,13 @@ struct metrics;
 struct ops_limits;
 struct ops_server;
 
-/* Whether the program can do its work as far as one thing is concerned. */
+/* Whether the program can do its work as far as one thing is concerned; or, for /livez, whether one
+ * of its threads still turns. */
 struct ops_check {
     const char *name; /* "database" */
     /* True if ready; else false and a reason in ret_reason (of reason_bytes, NUL-terminated), such
-     * as "no connection for 12 s". Called on the ops thread for each /readyz; must not block. */
+     * as "no connection for 12 s". Called on the ops thread for each /readyz or /livez; must not
+     * block. */
     bool (*is_ready)(void *data, char *ret_reason, size_t reason_bytes);
     void *data;
 };
@@ -42,6 +44,10 @@ struct ops_server_config {
     const struct ops_limits *limits;
     const struct ops_check *checks; /* at most OPS_SERVER_CHECKS_MAX */
     size_t checks_count;
+    /* What only a restart can mend; at most OPS_SERVER_CHECKS_MAX. Nothing that another program or
+     * a machine elsewhere can cause belongs here. */
+    const struct ops_check *live_checks;
+    size_t live_checks_count;
     unsigned connections_max;   /* 0 means OPS_SERVER_CONNECTIONS_MAX */
     int64_t request_timeout_ms; /* 0 means OPS_SERVER_REQUEST_TIMEOUT_MS */
 };

@@ -80,6 +80,8 @@
 #define EDGE_READ_TIMEOUT_MS 10000
 /* A loop wakes at least this often. */
 #define EDGE_LOOP_WAIT_MAX_MS 1000
+/* A loop that has not turned for so long is stuck: /livez says so. */
+#define EDGE_LOOP_TURN_MAX_MS INT64_C(15000)
 /* After accept ran out of descriptors. */
 #define EDGE_ACCEPT_PAUSE_MS 100
 /* While draining, an idle connection has this long to send a request that was on its way. */

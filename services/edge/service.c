@@ -15,6 +15,7 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,18 @@ static bool is_not_draining(void *data, char *ret_reason, size_t reason_bytes)
     return false;
 }
 
+/* Whether every event loop turns; what a slow client or database does never keeps one from it. */
+static bool are_loops_turning(void *data, char *ret_reason, size_t reason_bytes)
+{
+    const struct service *service = data;
+    int64_t turn_ms = server_longest_turn_ns(service->server) / CLOCK_NS_PER_MS;
+    if (turn_ms <= EDGE_LOOP_TURN_MAX_MS) {
+        return true;
+    }
+    (void)snprintf(ret_reason, reason_bytes, "no turn for %" PRId64 " ms", turn_ms);
+    return false;
+}
+
 /* Channel thread. */
 static void on_ready(bool ready, void *data)
 {
@@ -305,6 +318,9 @@ static int make_ops(struct service *service)
         {"serving", is_not_draining, service},
         {"orders", orders_is_ready, service},
     };
+    const struct ops_check live_checks[] = {
+        {"loops", are_loops_turning, service},
+    };
     const struct ops_server_config config = {
         .host = address->host,
         .port = address->port,
@@ -312,6 +328,8 @@ static int make_ops(struct service *service)
         .limits = &service->limits,
         .checks = checks,
         .checks_count = COUNT_OF(checks),
+        .live_checks = live_checks,
+        .live_checks_count = COUNT_OF(live_checks),
     };
     int error = ops_server_create(&config, &service->ops);
     if (error != 0) {

@@ -215,6 +215,7 @@ static void obey(struct loop *loop)
 
 static void publish(struct loop *loop)
 {
+    atomic_store_explicit(&loop->_shared.turned_ns, clock_monotonic_ns(), memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.requests, loop->exchanges.count, memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.waiting, upstream_waiting(loop->upstream),
                           memory_order_relaxed);
@@ -308,6 +309,7 @@ int loop_init(struct loop *loop, unsigned index, const struct loop_config *confi
         return error;
     }
     pthread_mutex_init(&loop->_shared.wake_lock, NULL);
+    atomic_init(&loop->_shared.turned_ns, clock_monotonic_ns());
     loop->_listener_fd = listener_fd;
     return 0;
 }
@@ -442,6 +444,11 @@ void loop_command(struct loop *loop, enum loop_command command)
            !atomic_compare_exchange_weak(&loop->_shared.command, &current, (int)command)) {
     }
     loop_wake(loop);
+}
+
+int64_t loop_turned_ns(const struct loop *loop)
+{
+    return atomic_load_explicit(&loop->_shared.turned_ns, memory_order_relaxed);
 }
 
 bool loop_has_obeyed(const struct loop *loop, enum loop_command command)

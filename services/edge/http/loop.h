@@ -86,6 +86,7 @@ struct loop {
         bool is_awakable;          /* the thread has its queue */
         atomic_int command;
         atomic_int obeyed;
+        atomic_int_fast64_t turned_ns; /* when the last round began, monotonic */
         atomic_size_t connections, requests, waiting, sales, batch_calls, unary_calls;
         atomic_uint_fast64_t answered, refused_draining, cancelled;
     } _shared;
@@ -109,6 +110,10 @@ void loop_command(struct loop *loop, enum loop_command command);
 
 /* Whether the command has been carried out; any thread. */
 bool loop_has_obeyed(const struct loop *loop, enum loop_command command);
+
+/* When the loop last turned, on CLOCK_MONOTONIC; before it ran, when it was made. It turns every
+ * EDGE_LOOP_WAIT_MAX_MS at least, so a loop that has not for much longer is stuck. Any thread. */
+int64_t loop_turned_ns(const struct loop *loop);
 
 /* After LOOP_STOP. */
 void loop_join(struct loop *loop);

@@ -1,5 +1,6 @@
 #include "edge/http/server.h"
 
+#include "base/clock.h"
 #include "contract/contract.h"
 #include "edge/http/exchange.h"
 #include "edge/http/http_metrics.h"
@@ -175,6 +176,17 @@ bool server_has_obeyed(const struct server *server, enum loop_command command)
         }
     }
     return true;
+}
+
+int64_t server_longest_turn_ns(const struct server *server)
+{
+    int64_t now = clock_monotonic_ns();
+    int64_t longest = 0;
+    for (unsigned i = 0; i < server->loops_made; i++) {
+        int64_t turn = now - loop_turned_ns(&server->loops[i]);
+        longest = turn > longest ? turn : longest;
+    }
+    return longest;
 }
 
 static size_t sum(const struct server *server, size_t (*of)(const struct loop *loop))

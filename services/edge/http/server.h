@@ -50,6 +50,9 @@ void server_command(struct server *server, enum loop_command command);
 /* Whether every loop has carried the command out. Any thread. */
 bool server_has_obeyed(const struct server *server, enum loop_command command);
 
+/* How long ago the loop that has not turned for the longest time did. Any thread. */
+int64_t server_longest_turn_ns(const struct server *server);
+
 /* Sums over the loops. Any thread. */
 size_t server_connections(const struct server *server);
 size_t server_requests(const struct server *server);

@@ -37,6 +37,7 @@ struct fixture {
     struct ops_limits limits;
     struct ops_server *server;
     atomic_bool database_is_ready;
+    atomic_bool is_stuck;
     uint16_t port;
 };
 
@@ -64,6 +65,13 @@ static bool is_always_ready(void *data, char *ret_reason, size_t reason_bytes)
     return true;
 }
 
+static bool is_turning(void *data, char *ret_reason, size_t reason_bytes)
+{
+    struct fixture *fixture = data;
+    snprintf(ret_reason, reason_bytes, "no turn for 99 s");
+    return !atomic_load(&fixture->is_stuck);
+}
+
 static int64_t three(void *data)
 {
     (void)data;
@@ -75,12 +83,15 @@ static int make_server(struct fixture *fixture, const char *host, uint16_t port,
 {
     const struct ops_check checks[] = {{"database", is_database_ready, fixture},
                                        {"drain", is_always_ready, NULL}};
+    const struct ops_check live_checks[] = {{"loop", is_turning, fixture}};
     const struct ops_server_config config = {.host = host,
                                              .port = port,
                                              .metrics = fixture->metrics,
                                              .limits = &fixture->limits,
                                              .checks = checks,
                                              .checks_count = COUNT_OF(checks),
+                                             .live_checks = live_checks,
+                                             .live_checks_count = COUNT_OF(live_checks),
                                              .connections_max = CONNECTIONS_MAX,
                                              .request_timeout_ms = REQUEST_TIMEOUT_MS};
     return ops_server_create(&config, ret_server);
@@ -209,6 +220,18 @@ static void ops_server_livez_database_away_is_200(void **state)
     atomic_store(&fixture->database_is_ready, false);
     check(fixture, "GET", "/livez", 200, "ok");
     check(fixture, "GET", "/livez?x=1", 200, "ok");
+}
+
+/* A program whose threads are stuck is restarted, though its listener still answers; and whoever
+ * looks is told which. */
+static void ops_server_livez_stuck_is_503(void **state)
+{
+    struct fixture *fixture = *state;
+    check(fixture, "GET", "/livez?verbose", 200, "[+]loop ok\n");
+    atomic_store(&fixture->is_stuck, true);
+    check(fixture, "GET", "/livez", 503, "stuck");
+    check(fixture, "GET", "/livez?verbose", 503, "[-]loop: no turn for 99 s\n");
+    check(fixture, "GET", "/readyz", 200, "ok");
 }
 
 /* Balancers read the status, people read the lines. */
@@ -456,6 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(ops_server_livez_database_away_is_200),
+        TEST(ops_server_livez_stuck_is_503),
         TEST(ops_server_readyz_follows_the_checks),
         TEST(ops_server_metrics_is_prometheus_text),
         TEST(ops_server_limits_is_a_json_array),
