@@ -3,6 +3,9 @@
 #include "edge/limits.h"
 #include "log/log.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 #define DRAIN_MS_MAX           600000
 #define REQUEST_TIMEOUT_MS_MAX 120000
 #define CONNECTIONS_MAX        1000000
@@ -41,6 +44,27 @@ static const struct config_setting table[] = {
                   "How events are written; auto is text on a terminal and JSON elsewhere."),
 };
 
+static void check(const void *data, struct config_problems *problems)
+{
+    const struct settings *settings = data;
+    if (settings->connections_max < settings->loops) {
+        config_problems_add(problems, "EDGE_CONNECTIONS_MAX",
+                            "must be at least EDGE_LOOPS (%" PRId64
+                            "): a loop without a connection has nothing to do",
+                            settings->loops);
+    }
+    if (settings->ops_address.port != 0 &&
+        strcmp(settings->ops_address.text, settings->http_address.text) == 0) {
+        config_problems_add(problems, "EDGE_OPS_ADDR",
+                            "must not be EDGE_HTTP_ADDR: each needs an address of its own");
+    }
+    if (settings->http_address.port != 0 &&
+        strcmp(settings->orders_target, settings->http_address.text) == 0) {
+        config_problems_add(problems, "EDGE_ORDERS_TARGET",
+                            "must not be EDGE_HTTP_ADDR: the edge would call itself");
+    }
+}
+
 const struct config_program settings_program = {
     .name = SETTINGS_PROGRAM,
     .version = STAMPEDE_VERSION,
@@ -48,4 +72,5 @@ const struct config_program settings_program = {
     .prefix = "EDGE_",
     .settings = table,
     .settings_count = COUNT_OF(table),
+    .check = check,
 };
