@@ -14,6 +14,8 @@
 #ifndef RPC_CORE_H
 #define RPC_CORE_H
 
+#include <stddef.h>
+
 /* An error that the C core reports. text is borrowed. Any thread, the core's own included. */
 typedef void (*rpc_log_fn)(const char *text, void *data);
 
@@ -30,5 +32,10 @@ void rpc_core_on_log(rpc_log_fn on_log, void *data);
  * Any thread.
  */
 void rpc_core_start(void);
+
+/* How many connections clients have open to the servers of this process, as far as the core tells:
+ * 0 where it has been built or told not to keep these accounts (channelz). The core must run. Takes
+ * as long as there are connections: for people who ask. Any thread. */
+size_t rpc_core_server_connections(void);
 
 #endif

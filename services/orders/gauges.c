@@ -1,5 +1,6 @@
 #include "gauges.h"
 
+#include "base/clock.h"
 #include "board_side.h"
 #include "limits.h"
 #include "metrics/metrics.h"
@@ -7,9 +8,15 @@
 #include "orders/adapters/grpc/event_stream.h"
 #include "orders/adapters/grpc/sale_watch.h"
 #include "orders/board/board.h"
+#include "orders/lanes/session_watch.h"
 #include "orders/lanes/workers.h"
+#include "rpc/core.h"
 #include "rpc/server.h"
 #include "settings.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
 
 #define POOL_HELP "Connections to PostgreSQL, by what they are doing."
 
@@ -28,13 +35,30 @@ static int64_t read_pool_active(void *data)
 int64_t gauges_pool_waiting(void *gauges)
 {
     struct lanes_stats stats = stats_of(gauges);
-    return (int64_t)(stats.lanes_ready + stats.jobs_waiting);
+    return (int64_t)(stats.lanes_ready + stats.jobs_waiting + (stats.lobby_waits ? 1 : 0));
 }
 
 int64_t gauges_orders_in_flight(void *gauges)
 {
     struct lanes_stats stats = stats_of(gauges);
     return (int64_t)(stats.orders_waiting + stats.orders_deciding);
+}
+
+static int64_t read_pool_idle(void *data)
+{
+    const struct gauges *gauges = data;
+    return (int64_t)workers_stats(gauges->workers).idle;
+}
+
+static int64_t read_pool_connecting(void *data)
+{
+    const struct gauges *gauges = data;
+    return (int64_t)workers_stats(gauges->workers).connecting;
+}
+
+static int64_t read_longest_wait(void *data)
+{
+    return stats_of(data).longest_wait_ns / CLOCK_NS_PER_MS;
 }
 
 static int64_t read_orders_waiting(void *data)
@@ -96,16 +120,16 @@ static int64_t read_filter_bytes(void *data)
     return (int64_t)board_of(data).filter_bytes;
 }
 
-static int64_t read_sale_streams(void *data)
+int64_t gauges_sale_streams(void *gauges)
 {
-    const struct gauges *gauges = data;
-    return (int64_t)sale_watch_streams(gauges->board_side->sales);
+    const struct gauges *own = gauges;
+    return (int64_t)sale_watch_streams(own->board_side->sales);
 }
 
-static int64_t read_event_streams(void *data)
+int64_t gauges_event_streams(void *gauges)
 {
-    const struct gauges *gauges = data;
-    return (int64_t)event_stream_streams(gauges->board_side->events);
+    const struct gauges *own = gauges;
+    return (int64_t)event_stream_streams(own->board_side->events);
 }
 
 static void add_board(struct gauges *gauges, struct ops_limits *limits)
@@ -130,12 +154,12 @@ static void add_board(struct gauges *gauges, struct ops_limits *limits)
          .help = "Callers of WatchSales.",
          .unit = "calls",
          .limit = LIMITS_SALE_STREAMS_MAX,
-         .in_use = read_sale_streams},
+         .in_use = gauges_sale_streams},
         {.name = "event_streams",
          .help = "Callers of StreamOrderEvents.",
          .unit = "calls",
          .limit = LIMITS_EVENT_STREAMS_MAX,
-         .in_use = read_event_streams},
+         .in_use = gauges_event_streams},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct ops_limit row = rows[i];
@@ -154,14 +178,12 @@ static double read_state_active(void *data)
 
 static double read_state_idle(void *data)
 {
-    const struct gauges *gauges = data;
-    return (double)workers_stats(gauges->workers).idle;
+    return (double)read_pool_idle(data);
 }
 
 static double read_state_connecting(void *data)
 {
-    const struct gauges *gauges = data;
-    return (double)workers_stats(gauges->workers).connecting;
+    return (double)read_pool_connecting(data);
 }
 
 static void register_pool_states(struct gauges *gauges, struct metrics *metrics)
@@ -174,10 +196,91 @@ static void register_pool_states(struct gauges *gauges, struct metrics *metrics)
                            METRICS_LABELS({"state", "connecting"}), read_state_connecting, gauges);
 }
 
+static double read_grpc_connections(void *data)
+{
+    (void)data;
+    return (double)rpc_core_server_connections();
+}
+
+static double read_late(void *data)
+{
+    return (double)stats_of(data).late;
+}
+
+/* --- Sessions at the database ---------------------------------------------------------------- */
+
+bool gauges_sessions(void *gauges, struct store_sessions *ret, int64_t *ret_age_ms)
+{
+    const struct gauges *own = gauges;
+    int64_t age_ns;
+    if (!session_watch_read(own->session_watch, ret, &age_ns) ||
+        age_ns > LIMITS_SESSIONS_STALE_MS * CLOCK_NS_PER_MS) {
+        return false;
+    }
+    *ret_age_ms = age_ns / CLOCK_NS_PER_MS;
+    return true;
+}
+
+/* No number is better than an old one. */
+static double session_figure(void *data, size_t offset)
+{
+    struct store_sessions sessions;
+    int64_t age_ms, figure;
+    if (!gauges_sessions(data, &sessions, &age_ms)) {
+        return NAN;
+    }
+    memcpy(&figure, (const char *)&sessions + offset, sizeof(figure));
+    return (double)figure;
+}
+
+static double read_sessions_active(void *data)
+{
+    return session_figure(data, offsetof(struct store_sessions, active));
+}
+
+static double read_sessions_idle(void *data)
+{
+    return session_figure(data, offsetof(struct store_sessions, idle));
+}
+
+static double read_sessions_in_transaction(void *data)
+{
+    return session_figure(data, offsetof(struct store_sessions, idle_in_transaction));
+}
+
+static double read_lock_waiting(void *data)
+{
+    return session_figure(data, offsetof(struct store_sessions, lock_waiting));
+}
+
+static double read_oldest_transaction(void *data)
+{
+    return session_figure(data, offsetof(struct store_sessions, oldest_transaction_us)) * 1e-6;
+}
+
+static void register_sessions(struct gauges *gauges, struct metrics *metrics)
+{
+    static const char *const help = "Sessions of all replicas at the database, by its own word; "
+                                    "NaN when it could not be asked lately.";
+    metrics_gauge_callback(metrics, "stampede_db_sessions", help,
+                           METRICS_LABELS({"state", "active"}), read_sessions_active, gauges);
+    metrics_gauge_callback(metrics, "stampede_db_sessions", help, METRICS_LABELS({"state", "idle"}),
+                           read_sessions_idle, gauges);
+    metrics_gauge_callback(metrics, "stampede_db_sessions", help,
+                           METRICS_LABELS({"state", "idle_in_transaction"}),
+                           read_sessions_in_transaction, gauges);
+    metrics_gauge_callback(metrics, "stampede_db_lock_waiting",
+                           "Of these sessions, those that wait for a lock.", NULL,
+                           read_lock_waiting, gauges);
+    metrics_gauge_callback(metrics, "stampede_db_oldest_transaction_seconds",
+                           "The age of the oldest transaction of these sessions.", NULL,
+                           read_oldest_transaction, gauges);
+}
+
 /* --- The table ------------------------------------------------------------------------------- */
 
-/* What is held while it is used. */
-static void add_held(struct gauges *gauges, const struct settings *settings,
+/* What is held while it is used: connections, and what waits for them. */
+static void add_pool(struct gauges *gauges, const struct settings *settings,
                      struct ops_limits *limits)
 {
     const struct ops_limit rows[] = {
@@ -189,11 +292,43 @@ static void add_held(struct gauges *gauges, const struct settings *settings,
          .in_use = read_pool_active,
          .has_own_gauge = true},
         {.name = "pool_waiting",
-         .help = "Lanes and reads that wait for a connection.",
+         .help = "Lanes and reads that wait for a connection, and the look-up of unknown sales.",
          .unit = "tasks",
          .setting = "",
          .limit = LIMITS_LANES_MAX + LIMITS_JOBS_MAX,
          .in_use = gauges_pool_waiting},
+        {.name = "pool_idle",
+         .help = "Connections to PostgreSQL that wait for work.",
+         .unit = "connections",
+         .setting = "ORDERS_POOL_SIZE",
+         .limit = settings->pool_size,
+         .in_use = read_pool_idle},
+        {.name = "pool_connecting",
+         .help = "Connections to PostgreSQL that are not there, and are tried for.",
+         .unit = "connections",
+         .setting = "ORDERS_POOL_SIZE",
+         .limit = settings->pool_size,
+         .in_use = read_pool_connecting},
+        {.name = "pool_longest_wait_milliseconds",
+         .help = "How long what waits for a connection now has waited at most; a call is given up "
+                 "after the limit.",
+         .unit = "milliseconds",
+         .setting = "",
+         .limit = LIMITS_CALL_MS,
+         .in_use = read_longest_wait},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ops_limit row = rows[i];
+        row.data = gauges;
+        ops_limits_add(limits, &row);
+    }
+}
+
+/* The same of lanes and calls. */
+static void add_held(struct gauges *gauges, const struct settings *settings,
+                     struct ops_limits *limits)
+{
+    const struct ops_limit rows[] = {
         {.name = "lane_depth",
          .help = "Orders that wait, in all lanes together.",
          .unit = "orders",
@@ -302,9 +437,17 @@ void gauges_register(struct gauges *gauges, const struct settings *settings,
                      struct ops_limits *limits, struct metrics *metrics)
 {
     ops_limits_init(limits);
+    add_pool(gauges, settings, limits);
     add_held(gauges, settings, limits);
     add_board(gauges, limits);
     add_fixed(settings, limits);
     register_pool_states(gauges, metrics);
+    metrics_counter_callback(metrics, "stampede_pool_wait_timeouts_total",
+                             "Orders and calls whose deadline had passed when a connection took "
+                             "them.",
+                             NULL, read_late, gauges);
+    metrics_gauge_callback(metrics, "stampede_grpc_connections", "gRPC connections that are open.",
+                           NULL, read_grpc_connections, gauges);
+    register_sessions(gauges, metrics);
     ops_limits_register(limits, metrics);
 }

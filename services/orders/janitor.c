@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ struct janitor {
     struct janitor_duty duties[JANITOR_DUTIES_MAX];
     size_t count;
     pthread_t thread;
+    atomic_int_fast64_t turned_ns; /* when the last round began */
     struct {
         pthread_mutex_t lock; /* guards all of _shared */
         pthread_cond_t changed;
@@ -23,9 +25,10 @@ struct janitor {
 };
 
 /* Calls every duty; returns when the first of them wants to be called again. */
-static int64_t do_rounds(const struct janitor *janitor)
+static int64_t do_rounds(struct janitor *janitor)
 {
     int64_t now_ns = clock_monotonic_ns();
+    atomic_store(&janitor->turned_ns, now_ns);
     int64_t next_ns = now_ns + SLEEP_NS_MAX;
     for (size_t i = 0; i < janitor->count; i++) {
         int64_t due_ns = janitor->duties[i].tick(janitor->duties[i].data, now_ns);
@@ -81,6 +84,7 @@ int janitor_start(const struct janitor_duty *duties, size_t count, struct janito
         janitor->duties[i] = duties[i];
     }
     janitor->count = count;
+    atomic_init(&janitor->turned_ns, clock_monotonic_ns());
     pthread_mutex_init(&janitor->_shared.lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -94,6 +98,11 @@ int janitor_start(const struct janitor_duty *duties, size_t count, struct janito
     pthread_setname_np(janitor->thread, "janitor");
     *ret = janitor;
     return 0;
+}
+
+int64_t janitor_turn_ns(const struct janitor *janitor)
+{
+    return clock_monotonic_ns() - atomic_load(&janitor->turned_ns);
 }
 
 static void change(struct janitor *janitor, bool *flag)

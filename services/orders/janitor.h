@@ -25,6 +25,9 @@ struct janitor_duty {
  * -EAGAIN. */
 int janitor_start(const struct janitor_duty *duties, size_t count, struct janitor **ret) MUST_CHECK;
 
+/* How long ago it last began a round; it begins one every second at least. Any thread. */
+int64_t janitor_turn_ns(const struct janitor *janitor);
+
 /* Has every duty looked at now, whatever it said. Any thread. */
 void janitor_wake(struct janitor *janitor);
 

@@ -82,6 +82,15 @@ _Static_assert(2 * LIMITS_SWEEP_INTERVAL_MS + CONTRACT_BOARD_LEASE_MS + LIMITS_L
                    1000 - 150,
                "a unit is sold again within a second of its hold's end, transactions included");
 
+/* How often the database is asked what our sessions do there. Unanswered for
+ * LIMITS_SESSIONS_STALE_MS the last answer is no longer shown. */
+#define LIMITS_SESSIONS_INTERVAL_MS INT64_C(1000)
+#define LIMITS_SESSIONS_STALE_MS    INT64_C(10000)
+
+_Static_assert(2 * (LIMITS_SESSIONS_INTERVAL_MS + LIMITS_TRANSACTION_MS) <=
+                   LIMITS_SESSIONS_STALE_MS,
+               "one question that fails hides nothing");
+
 /* --- The board and streams ------------------------------------------------------------------- */
 
 #define LIMITS_BOARD_SALES_MAX     2048 /* that are read again and again */
@@ -97,6 +106,18 @@ _Static_assert(LIMITS_SALE_STREAMS_MAX + LIMITS_EVENT_STREAMS_MAX + LIMITS_JOBS_
                        LIMITS_ACTS_MAX <
                    LIMITS_CALLS_MAX,
                "streams, waiting reads and acts leave calls for orders");
+
+/* --- Being alive --------------------------------------------------------------------------------
+ */
+
+/* The janitor turns every second, for its duties only hand work on; a worker that has a connection
+ * turns after every task, each of whose waits has a bound. Beyond these /livez says that they are
+ * stuck. */
+#define LIMITS_JANITOR_TURN_MS INT64_C(15000)
+#define LIMITS_WORKER_TURN_MS  INT64_C(60000)
+
+_Static_assert(LIMITS_WORKER_TURN_MS >= 4 * (LIMITS_DECISION_MS + LIMITS_TRANSACTION_MS),
+               "what is slow is not stuck");
 
 /* --- Start and stop -------------------------------------------------------------------------- */
 

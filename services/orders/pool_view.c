@@ -4,6 +4,7 @@
 #include "log/log.h"
 #include "observe.h"
 #include "orders/lanes/lanes.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,11 +16,12 @@
 #define LOG_EVERY_MS 1000
 
 int pool_view_init(struct pool_view *view, struct lanes *lanes, const struct observe *observe,
-                   size_t size, void (*on_change)(void *data), void *data)
+                   struct waits *waits, size_t size, void (*on_change)(void *data), void *data)
 {
     *view = (struct pool_view){
         ._lanes = lanes,
         ._observe = observe,
+        ._waits = waits,
         ._size = size,
         ._on_change = on_change,
         ._data = data,
@@ -94,15 +96,21 @@ void pool_view_on_connected(void *data)
     store->connected_before = true;
 }
 
+void pool_view_on_loaded(void *data, const struct uuid *sale_id, int64_t duration_ns, bool loaded)
+{
+    const struct pool_view_store *store = data;
+    waits_on_loaded(store->view->_waits, sale_id, duration_ns, loaded);
+}
+
 /* --- Reports of the workers ------------------------------------------------------------------ */
 
 static void log_pool(const struct pool_view *view)
 {
     struct lanes_stats stats = lanes_stats(view->_lanes);
-    log_event(LOG_INFO, "pool", LOG_UINT("size", view->_size),
-              LOG_UINT("active", stats.workers_busy),
-              LOG_UINT("idle", view->_size - stats.workers_busy),
-              LOG_UINT("waiting", stats.lanes_ready + stats.jobs_waiting));
+    log_event(
+        LOG_INFO, "pool", LOG_UINT("size", view->_size), LOG_UINT("active", stats.workers_busy),
+        LOG_UINT("idle", view->_size - stats.workers_busy),
+        LOG_UINT("waiting", stats.lanes_ready + stats.jobs_waiting + (stats.lobby_waits ? 1 : 0)));
 }
 
 void pool_view_on_connection(void *data, size_t worker, bool connected)

@@ -17,10 +17,13 @@
 
 struct lanes;
 struct observe;
+struct uuid;
+struct waits;
 
 struct pool_view {
     struct lanes *_lanes;
     const struct observe *_observe;
+    struct waits *_waits;
     size_t _size;
     /* Some duty has gained its first or lost its last connection; see pool_view_is_serving. */
     void (*_on_change)(void *data);
@@ -40,7 +43,8 @@ struct pool_view {
 
 /* Errors: -ENOMEM. Pointers are borrowed. on_change must not block; it may ask the view. */
 int pool_view_init(struct pool_view *view, struct lanes *lanes, const struct observe *observe,
-                   size_t size, void (*on_change)(void *data), void *data) MUST_CHECK;
+                   struct waits *waits, size_t size, void (*on_change)(void *data),
+                   void *data) MUST_CHECK;
 
 /* A zeroed struct is fine. */
 void pool_view_fini(struct pool_view *view);
@@ -53,6 +57,7 @@ void *pool_view_store_data(struct pool_view *view, size_t index);
 /* As struct store_postgres_observer wants them; data is what pool_view_store_data gave. */
 void pool_view_on_error(void *data, const char *kind, const char *sqlstate, const char *message);
 void pool_view_on_connected(void *data);
+void pool_view_on_loaded(void *data, const struct uuid *sale_id, int64_t duration_ns, bool loaded);
 
 /* As struct workers_observer wants it; data is the view. */
 void pool_view_on_connection(void *data, size_t worker, bool connected);

@@ -21,6 +21,7 @@
 #include "orders/adapters/system/system_posix.h"
 #include "orders/board/board.h"
 #include "orders/lanes/pruner.h"
+#include "orders/lanes/session_watch.h"
 #include "orders/lanes/sweeper.h"
 #include "orders/lanes/workers.h"
 #include "pool_view.h"
@@ -29,6 +30,7 @@
 #include "rpc/reflection.h"
 #include "rpc/server.h"
 #include "settings.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,16 +38,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NS_PER_US 1000
+
+/* With its NUL; PostgreSQL keeps 63 characters. */
+#define SESSION_NAME_BYTES 64
+
 struct service {
     const struct settings *settings;
     struct drain *drain;
     struct metrics *metrics;
     struct observe observe;
+    struct waits waits;
     struct pool_view pool_view;
-    struct store *stores; /* settings->pool_size of them */
+    struct store *stores;                      /* settings->pool_size of them */
+    char (*session_names)[SESSION_NAME_BYTES]; /* theirs */
     struct lanes *lanes;
     struct sweeper *sweeper;
     struct pruner pruner;
+    struct session_watch session_watch;
+    bool has_session_watch;
     struct janitor *janitor; /* from before the workers run until after */
     struct workers *workers; /* while they run */
     struct access access;
@@ -159,6 +170,12 @@ static void on_refused(void *data, const char *reason)
     }
 }
 
+static void on_taken(void *data, const struct lane_task *task)
+{
+    struct service *service = data;
+    waits_on_taken(&service->waits, task);
+}
+
 static void on_batch(void *data, const struct lane_task *task, int64_t duration_ns)
 {
     const struct service *service = data;
@@ -213,16 +230,24 @@ static void begin_drain(void *data)
 static void read_status(void *data, struct ops_service_reading *ret)
 {
     struct service *service = data;
+    struct waits_sum waits = waits_sum(&service->waits);
     *ret = (struct ops_service_reading){
         .ready = !drain_has_begun(service->drain) && pool_view_is_serving(&service->pool_view),
         .draining = drain_has_begun(service->drain),
         .pool = workers_stats(service->workers),
         .pool_waiting = gauges_pool_waiting(&service->gauges),
+        .waits_count = (int64_t)waits.count,
+        .waits_total_us = (int64_t)(waits.total_ns / NS_PER_US),
+        .lanes = lanes_stats(service->lanes),
         .calls_in_flight = rpc_server_calls_in_flight(service->server),
         .orders_in_flight = gauges_orders_in_flight(&service->gauges),
+        .sale_streams = gauges_sale_streams(&service->gauges),
+        .event_streams = gauges_event_streams(&service->gauges),
+        .connections = (int64_t)rpc_core_server_connections(),
         .calls_refused = drain_refused(service->drain),
         .drain_elapsed_ms = drain_elapsed_ms(service->drain),
     };
+    ret->has_sessions = gauges_sessions(&service->gauges, &ret->sessions, &ret->sessions_age_ms);
 }
 
 /* --- Readiness ------------------------------------------------------------------------------- */
@@ -242,6 +267,31 @@ static bool is_not_draining(void *data, char *ret_reason, size_t reason_bytes)
     snprintf(ret_reason, reason_bytes, "draining for %" PRId64 " ms",
              drain_elapsed_ms(service->drain));
     return false;
+}
+
+/* --- Liveness -------------------------------------------------------------------------------- */
+
+static bool is_turning(int64_t turn_ns, int64_t turn_ms_max, char *ret_reason, size_t reason_bytes)
+{
+    if (turn_ns <= turn_ms_max * CLOCK_NS_PER_MS) {
+        return true;
+    }
+    snprintf(ret_reason, reason_bytes, "no turn for %" PRId64 " s", turn_ns / CLOCK_NS_PER_SECOND);
+    return false;
+}
+
+static bool is_janitor_turning(void *data, char *ret_reason, size_t reason_bytes)
+{
+    const struct service *service = data;
+    return is_turning(janitor_turn_ns(service->janitor), LIMITS_JANITOR_TURN_MS, ret_reason,
+                      reason_bytes);
+}
+
+static bool are_workers_turning(void *data, char *ret_reason, size_t reason_bytes)
+{
+    const struct service *service = data;
+    return is_turning(workers_stats(service->workers).longest_turn_ns, LIMITS_WORKER_TURN_MS,
+                      ret_reason, reason_bytes);
 }
 
 /* --- Making ---------------------------------------------------------------------------------- */
@@ -279,8 +329,28 @@ static int make_duties(struct service *service)
         .data = service,
         .on_pruned = on_pruned,
     };
+    const struct session_watch_config sessions = {
+        .lanes = service->lanes,
+        .system = &system_posix,
+        .interval_ns = LIMITS_SESSIONS_INTERVAL_MS * CLOCK_NS_PER_MS,
+        .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
+    };
     pruner_init(&service->pruner, &pruner);
+    session_watch_init(&service->session_watch, &sessions);
+    service->has_session_watch = true;
     return sweeper_create(&sweeper, &service->sweeper);
+}
+
+/* Says in pg_stat_activity what a connection is for. */
+static void name_session(size_t index, size_t count, char ret_name[SESSION_NAME_BYTES])
+{
+    if (count == 1) {
+        snprintf(ret_name, SESSION_NAME_BYTES, SETTINGS_PROGRAM);
+    } else if (index == 0) {
+        snprintf(ret_name, SESSION_NAME_BYTES, SETTINGS_PROGRAM " reads");
+    } else {
+        snprintf(ret_name, SESSION_NAME_BYTES, SETTINGS_PROGRAM " orders %zu", index);
+    }
 }
 
 static int make_stores(struct service *service)
@@ -288,19 +358,23 @@ static int make_stores(struct service *service)
     size_t count = (size_t)service->settings->pool_size;
     struct store_postgres_config config = {
         .conninfo = service->settings->database_url,
-        .application_name = SETTINGS_PROGRAM,
         .lock_timeout_ms = LIMITS_LOCK_MS,
         .statement_timeout_ms = LIMITS_STATEMENT_MS,
         .idle_in_transaction_timeout_ms = LIMITS_IDLE_IN_TRANSACTION_MS,
         .tcp_user_timeout_ms = LIMITS_TCP_USER_MS,
         .system = &system_posix,
-        .observer = {.on_error = pool_view_on_error, .on_connected = pool_view_on_connected},
+        .observer = {.on_error = pool_view_on_error,
+                     .on_connected = pool_view_on_connected,
+                     .on_loaded = pool_view_on_loaded},
     };
     service->stores = calloc(count, sizeof(*service->stores));
-    if (service->stores == NULL) {
+    service->session_names = calloc(count, sizeof(*service->session_names));
+    if (service->stores == NULL || service->session_names == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < count; i++) {
+        name_session(i, count, service->session_names[i]);
+        config.application_name = service->session_names[i];
         config.observer.data = pool_view_store_data(&service->pool_view, i);
         int error = store_postgres_create(&config, &service->stores[i]);
         if (error < 0) {
@@ -394,6 +468,10 @@ static int make_ops(struct service *service)
         {.name = "database", .is_ready = is_database_ready, .data = service},
         {.name = "serving", .is_ready = is_not_draining, .data = service},
     };
+    const struct ops_check live_checks[] = {
+        {.name = "workers", .is_ready = are_workers_turning, .data = service},
+        {.name = "janitor", .is_ready = is_janitor_turning, .data = service},
+    };
     const struct ops_server_config config = {
         .host = service->settings->ops_address.host,
         .port = service->settings->ops_address.port,
@@ -401,10 +479,13 @@ static int make_ops(struct service *service)
         .limits = &service->limits,
         .checks = checks,
         .checks_count = COUNT_OF(checks),
+        .live_checks = live_checks,
+        .live_checks_count = COUNT_OF(live_checks),
     };
     service->gauges.lanes = service->lanes;
     service->gauges.server = service->server;
     service->gauges.board_side = &service->board_side;
+    service->gauges.session_watch = &service->session_watch;
     gauges_register(&service->gauges, service->settings, &service->limits, service->metrics);
     return ops_server_create(&config, &service->ops);
 }
@@ -415,6 +496,7 @@ static int make_metrics(struct service *service)
     if (service->metrics == NULL) {
         return -ENOMEM;
     }
+    waits_init(&service->waits, service->metrics, service->settings->slow_wait_ms);
     return observe_init(&service->observe, service->metrics, STAMPEDE_VERSION);
 }
 
@@ -428,8 +510,9 @@ static int make_all(struct service *service)
         error = make_duties(service);
     }
     if (error == 0) {
-        error = pool_view_init(&service->pool_view, service->lanes, &service->observe,
-                               (size_t)service->settings->pool_size, update_health, service);
+        error =
+            pool_view_init(&service->pool_view, service->lanes, &service->observe, &service->waits,
+                           (size_t)service->settings->pool_size, update_health, service);
     }
     if (error == 0) {
         error = make_stores(service);
@@ -504,6 +587,7 @@ static int start_janitor(struct service *service)
     const struct janitor_duty duties[] = {
         {.tick = sweeper_tick, .data = service->sweeper},
         {.tick = pruner_tick, .data = &service->pruner},
+        {.tick = session_watch_tick, .data = &service->session_watch},
         {.tick = board_tick, .data = service->board_side.board},
         {.tick = announce_tick, .data = service},
     };
@@ -525,6 +609,7 @@ static int start_workers(struct service *service)
         .transaction_ns_max = LIMITS_TRANSACTION_MS * CLOCK_NS_PER_MS,
         .decision_ns_max = LIMITS_DECISION_MS * CLOCK_NS_PER_MS,
         .observer = {.data = service,
+                     .on_taken = on_taken,
                      .on_batch = on_batch,
                      .on_settled = on_settled,
                      .on_swept = on_swept,
@@ -640,6 +725,7 @@ static void destroy_stores(struct service *service)
         store_postgres_destroy(&service->stores[i]);
     }
     free(service->stores);
+    free(service->session_names);
 }
 
 void service_destroy(struct service *service)
@@ -659,6 +745,9 @@ void service_destroy(struct service *service)
     pool_view_fini(&service->pool_view);
     janitor_stop(service->janitor); /* when the workers did not start */
     sweeper_destroy(service->sweeper);
+    if (service->has_session_watch) {
+        session_watch_fini(&service->session_watch);
+    }
     board_side_fini(&service->board_side);
     lanes_destroy(service->lanes);
     observe_fini(&service->observe);

@@ -2,7 +2,11 @@
 
 #include "log/log.h"
 
-#define DRAIN_MS_MAX 600000
+#include <inttypes.h>
+#include <string.h>
+
+#define DRAIN_MS_MAX     600000
+#define SLOW_WAIT_MS_MAX 60000
 
 static const struct config_setting table[] = {
     CONFIG_URL_REQUIRED(struct settings, database_url, "DATABASE_URL",
@@ -23,6 +27,9 @@ static const struct config_setting table[] = {
                "confirmations and cancellations."),
     CONFIG_INT(struct settings, events_max_age_s, "ORDERS_EVENTS_MAX_AGE_S", "604800", 60, 31536000,
                "seconds", "How long the events of orders can be read before they are deleted."),
+    CONFIG_DURATION_MS(struct settings, slow_wait_ms, "ORDERS_SLOW_WAIT_MS", "250", 1,
+                       SLOW_WAIT_MS_MAX,
+                       "Waits for a connection or for a sale's lock that are longer are logged."),
     CONFIG_DURATION_MS(struct settings, drain_timeout_ms, "ORDERS_DRAIN_TIMEOUT_MS", "10000", 0,
                        DRAIN_MS_MAX,
                        "How long a drain works off what waits before it refuses the rest; what is "
@@ -37,6 +44,24 @@ static const struct config_setting table[] = {
                   "How events are written; auto is text on a terminal and JSON elsewhere."),
 };
 
+/* The connections at work must find as many orders waiting, or some of them are never used. */
+#define WAITING_A_CONNECTION_MIN 2
+
+static void check(const void *data, struct config_problems *problems)
+{
+    const struct settings *settings = data;
+    if (settings->queue_max < WAITING_A_CONNECTION_MIN * settings->pool_size) {
+        config_problems_add(problems, "ORDERS_QUEUE_MAX",
+                            "must be at least twice ORDERS_POOL_SIZE (%" PRId64 ")",
+                            settings->pool_size);
+    }
+    if (settings->ops_address.port != 0 &&
+        strcmp(settings->ops_address.text, settings->grpc_address.text) == 0) {
+        config_problems_add(problems, "ORDERS_OPS_ADDR",
+                            "must not be ORDERS_GRPC_ADDR: each needs an address of its own");
+    }
+}
+
 const struct config_program settings_program = {
     .name = SETTINGS_PROGRAM,
     .version = STAMPEDE_VERSION,
@@ -44,4 +69,5 @@ const struct config_program settings_program = {
     .prefix = "ORDERS_",
     .settings = table,
     .settings_count = COUNT_OF(table),
+    .check = check,
 };

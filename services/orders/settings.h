@@ -17,6 +17,7 @@ struct settings {
     struct config_address grpc_address, ops_address;
     int64_t queue_max;
     int64_t events_max_age_s;
+    int64_t slow_wait_ms;
     int64_t drain_timeout_ms, drain_pause_ms;
     int log_level, log_format;
 };

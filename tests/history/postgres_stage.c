@@ -438,7 +438,7 @@ struct postgres_stage *postgres_stage_create(const struct scratch_postgres *serv
         .idle_in_transaction_timeout_ms = IDLE_MS,
         .tcp_user_timeout_ms = CONNECT_MS,
         .system = &postgres->system,
-        .observer = {postgres, on_error, on_connected},
+        .observer = {.data = postgres, .on_error = on_error, .on_connected = on_connected},
     };
     postgres->stage = (struct stage){.data = postgres,
                                      .store = &postgres->store,

@@ -20,7 +20,8 @@ struct lane {
     bool wants_sweep;
     int64_t mature_up_to; /* of the sweep */
     bool is_owned;
-    struct lane_rate rate; /* of orders and changes */
+    int64_t ready_since_ns; /* where it is ready: since when */
+    struct lane_rate rate;  /* of orders and changes */
     struct list_link link;
     UT_hash_handle by_id;
     struct rotation _rotation; /* of the kinds */

@@ -42,8 +42,6 @@ void lanes_destroy(struct lanes *lanes)
     free(lanes);
 }
 
-/* --- Taking in: bounds ------------------------------------------------------------------------ */
-
 /* --- Taking in ------------------------------------------------------------------------------- */
 
 /* Why nothing can be taken in, or VERDICT_COUNT. lane is NULL for the lobby. */
@@ -101,6 +99,9 @@ static void submit_locked(struct lanes *lanes, const struct uuid *sale_id, enum 
 
     fitting = fitting < arriving->count ? fitting : arriving->count;
     if (fitting > 0) {
+        if (lane == NULL && list_is_empty(&lanes->_shared.lobby.entries)) {
+            lanes->_shared.lobby.since_ns = now;
+        }
         if (lanes_state_load(lanes) == 0) {
             lane_rate_resume(&lanes->_shared.rate, now);
         }
@@ -200,7 +201,7 @@ static void submit_job(struct lanes *lanes, struct lane_job *job, struct list *q
     enum verdict refusal = VERDICT_COUNT;
     struct crew_wakes wakes = {0};
 
-    job->_entry = (struct lane_entry){._kind = LANE_ACTS};
+    job->_entry = (struct lane_entry){._kind = LANE_ACTS, ._since_ns = lanes_state_now_ns(lanes)};
     lanes_state_lock(lanes);
     if (lanes->_shared.draining) {
         refusal = VERDICT_DRAINING;
@@ -269,8 +270,35 @@ bool lanes_is_stopping(struct lanes *lanes)
     return stopping;
 }
 
+/* When the first of a queue of jobs began to wait, or since, whichever is earlier. */
+static int64_t first_job_locked(const struct list *jobs, int64_t since_ns)
+{
+    struct list_link *link = list_first(jobs);
+    if (link == NULL) {
+        return since_ns;
+    }
+    int64_t job_ns = LIST_OBJECT(link, struct lane_entry, _link)->_since_ns;
+    return job_ns < since_ns ? job_ns : since_ns;
+}
+
+/* Every list is in the order of arrival, so its first entry has waited longest. */
+static int64_t longest_wait_locked(const struct lanes *lanes, int64_t now)
+{
+    int64_t since_ns = first_job_locked(&lanes->_shared.urgent_jobs, now);
+    since_ns = first_job_locked(&lanes->_shared.jobs, since_ns);
+    struct list_link *link = list_first(&lanes->_shared.table.ready);
+    if (link != NULL && LIST_OBJECT(link, struct lane, link)->ready_since_ns < since_ns) {
+        since_ns = LIST_OBJECT(link, struct lane, link)->ready_since_ns;
+    }
+    if (lobby_waits(&lanes->_shared.lobby) && lanes->_shared.lobby.since_ns < since_ns) {
+        since_ns = lanes->_shared.lobby.since_ns;
+    }
+    return now - since_ns;
+}
+
 struct lanes_stats lanes_stats(struct lanes *lanes)
 {
+    int64_t now = lanes_state_now_ns(lanes);
     lanes_state_lock(lanes);
     struct lanes_stats stats = {
         .orders_waiting = lanes->_shared.waiting[LANE_ORDERS],
@@ -284,6 +312,9 @@ struct lanes_stats lanes_stats(struct lanes *lanes)
                    lanes->_shared.crew.joined[LANE_DUTY_READS] +
                    lanes->_shared.crew.joined[LANE_DUTY_BOTH],
         .workers_busy = lanes->_shared.crew.busy,
+        .lobby_waits = lobby_waits(&lanes->_shared.lobby),
+        .longest_wait_ns = longest_wait_locked(lanes, now),
+        .late = lanes->_shared.late,
         .orders_served = crew_serves_lanes(&lanes->_shared.crew),
         .reads_served = crew_serves_reads(&lanes->_shared.crew),
         .draining = lanes->_shared.draining,

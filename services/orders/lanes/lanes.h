@@ -52,6 +52,7 @@ struct lane_entry {
     struct list_link _link;
     enum lane_kind _kind;
     const struct uuid *_sale_id;
+    int64_t _since_ns; /* of a job: when it began to wait */
     size_t _looked_up; /* in a taken lobby: its sale's index in the task */
 };
 
@@ -125,6 +126,9 @@ struct lanes_stats {
     size_t lanes, lanes_ready;
     size_t orders_deciding;           /* taken by workers and not yet answered */
     size_t workers, workers_busy;     /* connected ones, and those of them that have work */
+    bool lobby_waits;                 /* for a look-up, which is one task */
+    int64_t longest_wait_ns;          /* of the tasks that wait now: since one could be taken */
+    uint64_t late;                    /* entries that had been late when they were taken; grows */
     bool orders_served, reads_served; /* some connected worker has this duty */
     bool draining;
 };

@@ -55,6 +55,7 @@ void lanes_state_note_arrival(struct lanes *lanes, struct lane *lane, bool was_e
 {
     if (was_empty && !lane->is_owned) {
         lane_rate_resume(&lane->rate, now_ns);
+        lane->ready_since_ns = now_ns;
         CHECK(lane_table_settle(&lanes->_shared.table, lane, &lanes->_shared.table.idle));
         crew_want(&lanes->_shared.crew, LANE_DUTY_ORDERS, wakes);
     }

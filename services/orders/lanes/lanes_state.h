@@ -24,6 +24,7 @@ struct lanes {
         size_t waiting[LANE_QUEUES];   /* in lanes and lobby */
         size_t deciding[LANE_QUEUES];  /* taken and not yet answered */
         struct lane_rate rate;         /* of all orders and changes */
+        uint64_t late;                 /* entries whose deadline had passed when taken */
         bool draining, cut, stopping;
     } _shared;
 };

@@ -84,6 +84,7 @@ static void take_turn_locked(struct lanes *lanes, struct lane_task *task)
     struct lane *lane = lane_table_own(&lanes->_shared.table);
 
     task->sale_id = lane->sale_id;
+    task->_since_ns = lane->ready_since_ns;
     task->_lane = lane;
     task->count = 0;
     list_init(&task->_taken);
@@ -116,6 +117,7 @@ static void take_job_locked(struct list *jobs, struct lane_task *task)
     struct list_link *link = list_pop_front(jobs);
     task->kind = LANE_TASK_JOB;
     task->job = LIST_OBJECT(LIST_OBJECT(link, struct lane_entry, _link), struct lane_job, _entry);
+    task->_since_ns = task->job->_entry._since_ns;
 }
 
 /* What waits for the connection for reads, as a set of enum read_kind. */
@@ -136,12 +138,24 @@ static void take_read_locked(struct lanes *lanes, struct lane_task *task)
         return;
     case READ_LOBBY:
         lobby_take(&lanes->_shared.lobby, task);
+        task->_since_ns = lanes->_shared.lobby.since_ns;
         return;
     case READ_JOB:
         take_job_locked(&lanes->_shared.jobs, task);
         return;
     }
     UNREACHABLE("every kind is listed");
+}
+
+/* How long the task waited, and whether that was too long. */
+static void judge_wait_locked(struct lanes *lanes, struct lane_task *task)
+{
+    int64_t now = lanes_state_now_ns(lanes);
+    task->waited_ns = now > task->_since_ns ? now - task->_since_ns : 0;
+    if (task->kind == LANE_TASK_ACT || task->kind == LANE_TASK_JOB) {
+        task->is_late = task->job->deadline_ns <= now;
+        lanes->_shared.late += task->is_late ? 1 : 0;
+    }
 }
 
 static bool take_locked(struct lanes *lanes, enum lane_duty duty, struct lane_task *task)
@@ -165,6 +179,7 @@ static bool take_locked(struct lanes *lanes, enum lane_duty duty, struct lane_ta
     } else {
         take_read_locked(lanes, task);
     }
+    judge_wait_locked(lanes, task);
     lanes->_shared.crew.busy++;
     return true;
 }
@@ -231,10 +246,12 @@ static bool refill(struct lanes *lanes, struct lane_task *task, size_t late)
     return taken > 0;
 }
 
-static void give_back_locked(struct lanes *lanes, struct lane_task *task, struct crew_wakes *wakes)
+static void give_back_locked(struct lanes *lanes, struct lane_task *task, int64_t now,
+                             struct crew_wakes *wakes)
 {
     CHECK(task->_lane->is_owned);
     task->_lane->is_owned = false;
+    task->_lane->ready_since_ns = now;
     if (lane_table_settle(&lanes->_shared.table, task->_lane, NULL)) {
         crew_want(&lanes->_shared.crew, LANE_DUTY_ORDERS, wakes);
     }
@@ -243,14 +260,15 @@ static void give_back_locked(struct lanes *lanes, struct lane_task *task, struct
 
 /* Nothing of the batch is left: the lane goes on without a transaction. Returns how long to wait.
  */
-static int64_t end_sifting(struct lanes *lanes, struct lane_task *task, int64_t now)
+static int64_t end_sifting(struct lanes *lanes, struct lane_task *task, size_t late, int64_t now)
 {
     struct crew_wakes wakes = {0};
 
     lanes_state_lock(lanes);
+    lanes->_shared.late += late;
     int64_t retry_after_ms = lane_retry_after_ms(task->_lane, now);
     if (task->count == 0) {
-        give_back_locked(lanes, task, &wakes);
+        give_back_locked(lanes, task, now, &wakes);
     }
     lanes_state_unlock_and_wake(lanes, &wakes);
     return retry_after_ms;
@@ -273,7 +291,8 @@ static bool sift(struct lanes *lanes, struct lane_task *task)
     }
     bool is_over = task->count == 0;
     answers_init(&answers);
-    answers_add_all(&answers, &late, VERDICT_OVERLOADED, end_sifting(lanes, task, now));
+    int64_t retry_after_ms = end_sifting(lanes, task, late.count, now);
+    answers_add_all(&answers, &late, VERDICT_OVERLOADED, retry_after_ms);
     answers_tell(&answers);
     return !is_over;
 }
@@ -338,7 +357,7 @@ void lanes_work_finish_turn(struct lanes *lanes, struct lane_task *task)
     if (task->kind != LANE_TASK_SWEEP) {
         lanes->_shared.deciding[kind_of(task)] -= task->kind == LANE_TASK_ACT ? 1 : task->count;
     }
-    give_back_locked(lanes, task, &wakes);
+    give_back_locked(lanes, task, now, &wakes);
     lanes_state_unlock_and_wake(lanes, &wakes);
     if (task->kind == LANE_TASK_ORDERS) {
         tell_orders(task->orders, task->count, retry_after_ms);
@@ -440,6 +459,7 @@ static void finish_lookup_end(struct lookup_end *end)
         lanes_state_refuse_reads(lanes, VERDICT_DRAINING, &end->answers);
     }
     if (lobby_waits(&lanes->_shared.lobby)) {
+        lanes->_shared.lobby.since_ns = end->now;
         crew_want(&lanes->_shared.crew, LANE_DUTY_READS, &end->wakes);
     }
     lanes_state_unlock_and_wake(lanes, &end->wakes);

@@ -27,9 +27,13 @@ struct lane_task {
         struct lane_order *orders[LANES_BATCH_MAX];   /* ORDERS */
         struct lane_change *changes[LANES_BATCH_MAX]; /* CHANGES */
     };
-    size_t count;                          /* ORDERS, CHANGES: at least 1 */
-    int64_t mature_up_to;                  /* SWEEP */
-    struct lane_job *job;                  /* ACT, JOB */
+    size_t count;         /* ORDERS, CHANGES: at least 1 */
+    int64_t mature_up_to; /* SWEEP */
+    struct lane_job *job; /* ACT, JOB */
+    bool is_late;         /* ACT, JOB: to be refused, its deadline has passed */
+    int64_t
+        waited_ns; /* since a free worker could have taken it; of a turn, since the lane could */
+    int64_t _since_ns;
     size_t _lobby_count;                   /* LOBBY: its first entries, whom this is about */
     struct uuid sale_ids[LANES_BATCH_MAX]; /* LOBBY: distinct */
     bool sale_known[LANES_BATCH_MAX];      /* LOBBY: set by the worker */

@@ -21,6 +21,7 @@
 struct lobby {
     struct list entries; /* of struct lane_entry */
     bool is_taken;       /* a look-up is under way */
+    int64_t since_ns;    /* while it waits: when a look-up could begin */
     uint64_t _salt;
     uint16_t _slots[LOBBY_SLOTS]; /* while it is taken up: index + 1, or 0 */
 };

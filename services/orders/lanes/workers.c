@@ -34,6 +34,7 @@ struct worker {
     const struct store *store;
     pthread_t thread;
     _Atomic enum worker_state state;
+    atomic_int_fast64_t turned_ns; /* when it last began something */
     struct arena arena;
     struct lane_task task;
 };
@@ -155,7 +156,7 @@ static void work_on_lobby(struct worker *worker)
 static void run_job(struct worker *worker)
 {
     struct lane_job *job = worker->task.job;
-    if (job->deadline_ns <= now_ns(worker)) {
+    if (worker->task.is_late) {
         job->refuse(job, VERDICT_OVERLOADED);
     } else {
         job->run(job, worker->store, &worker->arena);
@@ -194,12 +195,19 @@ static void work_on_task(struct worker *worker)
     UNREACHABLE("these two are no work");
 }
 
+static void note_turn(struct worker *worker, enum worker_state state)
+{
+    atomic_store(&worker->turned_ns, now_ns(worker));
+    atomic_store(&worker->state, state);
+}
+
 /* Works while there is a connection; true when it was lost, false when the lanes stop. */
 static bool work_until_lost(struct worker *worker)
 {
+    const struct workers_observer *observer = &worker->workers->config.observer;
     const struct store *store = worker->store;
     do {
-        atomic_store(&worker->state, WORKER_IDLE);
+        note_turn(worker, WORKER_IDLE);
         lanes_work_take(worker->workers->config.lanes, worker->duty, &worker->task);
         if (worker->task.kind == LANE_TASK_STOP) {
             return false;
@@ -207,7 +215,8 @@ static bool work_until_lost(struct worker *worker)
         if (worker->task.kind == LANE_TASK_IDLE) {
             continue; /* a connection that was lost meanwhile ends the loop */
         }
-        atomic_store(&worker->state, WORKER_ACTIVE);
+        note_turn(worker, WORKER_ACTIVE);
+        observer->on_taken(observer->data, &worker->task);
         arena_reset(&worker->arena);
         work_on_task(worker);
     } while (store->is_connected(store->data));
@@ -263,6 +272,7 @@ static int start_worker(struct workers *workers, size_t index)
     worker->duty = duty_of(index, workers->config.count);
     worker->store = &workers->config.stores[index];
     atomic_init(&worker->state, WORKER_CONNECTING);
+    atomic_init(&worker->turned_ns, now_ns(worker));
     arena_init(&worker->arena, ARENA_BLOCK_BYTES, ARENA_BYTES_MAX);
     int error = pthread_create(&worker->thread, NULL, worker_main, worker);
     if (error != 0) {
@@ -307,11 +317,21 @@ void workers_join(struct workers *workers)
     free(workers);
 }
 
+static int64_t turn_ns(const struct worker *worker)
+{
+    int64_t turned_ns = atomic_load(&worker->turned_ns);
+    int64_t now = now_ns(worker);
+    return now > turned_ns ? now - turned_ns : 0;
+}
+
 struct workers_stats workers_stats(const struct workers *workers)
 {
     struct workers_stats stats = {.size = workers->started};
     for (size_t i = 0; i < workers->started; i++) {
-        switch (atomic_load(&workers->all[i].state)) {
+        enum worker_state state = atomic_load(&workers->all[i].state);
+        int64_t turn = state == WORKER_CONNECTING ? 0 : turn_ns(&workers->all[i]);
+        stats.longest_turn_ns = turn > stats.longest_turn_ns ? turn : stats.longest_turn_ns;
+        switch (state) {
         case WORKER_CONNECTING:
             stats.connecting++;
             break;

@@ -13,6 +13,8 @@ struct workers;
 /* What a worker tells of itself; all may be called from any worker's thread and must not block. */
 struct workers_observer {
     void *data;
+    /* A task was taken and is about to be worked on; how long it waited is in it. */
+    void (*on_taken)(void *data, const struct lane_task *task);
     /* One batch was decided: its verdicts are in the task's items. */
     void (*on_batch)(void *data, const struct lane_task *task, int64_t duration_ns);
     /* The same for changes. */
@@ -35,6 +37,9 @@ struct workers_config {
 
 struct workers_stats {
     size_t size, active, idle, connecting;
+    /* The longest that a worker with a connection has been at one task, or asleep for want of one:
+     * every wait of theirs has a bound, so beyond all of them it is stuck. */
+    int64_t longest_turn_ns;
 };
 
 /* Starts the threads; each connects by itself. Errors: -ENOMEM, -EAGAIN. Pointers are borrowed. */

@@ -118,6 +118,13 @@ struct store_due_sale {
     int64_t stock_returned; /* of the sale; 0 where nothing is returning */
 };
 
+/* What the sessions of all replicas are doing at the database, by its own word. */
+struct store_sessions {
+    int64_t active, idle, idle_in_transaction; /* a session counts once */
+    int64_t lock_waiting;                      /* of the active ones: wait for a lock */
+    int64_t oldest_transaction_us;             /* the age of the oldest open transaction, or 0 */
+};
+
 struct store {
     void *data; /* passed to every function */
 
@@ -224,6 +231,8 @@ struct store {
      */
     enum store_result (*prune_events)(void *data, int64_t age_us, int64_t deadline_ns,
                                       struct arena *arena, size_t *ret_count, bool *ret_more);
+
+    enum store_result (*read_sessions)(void *data, int64_t deadline_ns, struct store_sessions *ret);
 
     /* Which of count sales exist: ret_known[i] for each. */
     enum store_result (*known_sales)(void *data, const struct uuid *sale_ids, size_t count,

@@ -7,7 +7,8 @@
 
 #include <stampede/ops/v1/ops.pb-c.h>
 
-#define SLOTS 2
+#define SLOTS     2
+#define NS_PER_US 1000
 
 static int32_t to_int32(int64_t number)
 {
@@ -48,6 +49,44 @@ static void put_pool(const struct ops_service_reading *reading, Stampede__Ops__V
     to->idle = to_int32((int64_t)reading->pool.idle);
     to->connecting = to_int32((int64_t)reading->pool.connecting);
     to->waiting = to_int32(reading->pool_waiting);
+    to->longest_wait_us = reading->lanes.longest_wait_ns / NS_PER_US;
+    to->waits_count = reading->waits_count;
+    to->waits_total_us = reading->waits_total_us;
+    to->wait_timeouts = (int64_t)reading->lanes.late;
+}
+
+static void put_lanes(const struct lanes_stats *stats, Stampede__Ops__V1__LanesStatus *to)
+{
+    stampede__ops__v1__lanes_status__init(to);
+    to->lanes = to_int32((int64_t)stats->lanes);
+    to->ready = to_int32((int64_t)stats->lanes_ready);
+    to->orders_waiting = to_int32((int64_t)stats->orders_waiting);
+    to->orders_deciding = to_int32((int64_t)stats->orders_deciding);
+    to->changes_waiting = to_int32((int64_t)stats->changes_waiting);
+    to->acts_waiting = to_int32((int64_t)stats->acts_waiting);
+    to->jobs_waiting = to_int32((int64_t)stats->jobs_waiting);
+}
+
+static void put_calls(const struct ops_service_reading *reading, Stampede__Ops__V1__CallsStatus *to)
+{
+    stampede__ops__v1__calls_status__init(to);
+    to->in_flight = to_int32(reading->calls_in_flight);
+    to->sale_streams = to_int32(reading->sale_streams);
+    to->event_streams = to_int32(reading->event_streams);
+    to->connections = to_int32(reading->connections);
+}
+
+static void put_sessions(const struct ops_service_reading *reading,
+                         Stampede__Ops__V1__DatabaseSessions *to)
+{
+    const struct store_sessions *sessions = &reading->sessions;
+    stampede__ops__v1__database_sessions__init(to);
+    to->active = to_int32(sessions->active);
+    to->idle = to_int32(sessions->idle);
+    to->idle_in_transaction = to_int32(sessions->idle_in_transaction);
+    to->lock_waiting = to_int32(sessions->lock_waiting);
+    to->oldest_transaction_us = sessions->oldest_transaction_us;
+    to->age_ms = reading->sessions_age_ms;
 }
 
 static void handle_get_status(struct rpc_call *call, const ProtobufCMessage *request, void *data)
@@ -56,6 +95,9 @@ static void handle_get_status(struct rpc_call *call, const ProtobufCMessage *req
     Stampede__Ops__V1__GetStatusResponse reply = STAMPEDE__OPS__V1__GET_STATUS_RESPONSE__INIT;
     Stampede__Ops__V1__Limit limits[OPS_LIMITS_MAX], *pointers[OPS_LIMITS_MAX];
     Stampede__Ops__V1__PoolStatus pool;
+    Stampede__Ops__V1__LanesStatus lanes;
+    Stampede__Ops__V1__CallsStatus calls;
+    Stampede__Ops__V1__DatabaseSessions sessions;
     struct ops_service_reading reading;
 
     (void)request;
@@ -65,10 +107,16 @@ static void handle_get_status(struct rpc_call *call, const ProtobufCMessage *req
         pointers[i] = &limits[i];
     }
     put_pool(&reading, &pool);
+    put_lanes(&reading.lanes, &lanes);
+    put_calls(&reading, &calls);
+    put_sessions(&reading, &sessions);
     reply.version = (char *)(uintptr_t)service->version;
     reply.draining = reading.draining;
     reply.ready = reading.ready;
     reply.pool = &pool;
+    reply.lanes = &lanes;
+    reply.calls = &calls;
+    reply.sessions = reading.has_sessions ? &sessions : NULL;
     reply.n_limits = service->limits->count;
     reply.limits = pointers;
     rpc_call_finish(call, &reply.base);

@@ -12,8 +12,14 @@ struct rpc_server;
 struct ops_service_reading {
     bool ready, draining;
     struct workers_stats pool;
-    int64_t pool_waiting; /* lanes and reads that wait for a connection */
+    int64_t pool_waiting;                /* lanes and reads that wait for a connection */
+    int64_t waits_count, waits_total_us; /* what got a connection, and how long that had waited */
+    struct lanes_stats lanes;
     int64_t calls_in_flight, orders_in_flight;
+    int64_t sale_streams, event_streams, connections;
+    bool has_sessions; /* else the two that follow say nothing */
+    struct store_sessions sessions;
+    int64_t sessions_age_ms;
     int64_t calls_refused;    /* with DRAINING, since the drain began */
     int64_t drain_elapsed_ms; /* 0 before the drain began */
 };

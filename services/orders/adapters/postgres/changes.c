@@ -126,10 +126,12 @@ enum store_result changes_load(void *data, const struct uuid *sale_id,
     if (!connection_prepare(store, deadline_ns)) {
         return STORE_UNAVAILABLE;
     }
+    int64_t begun_ns = connection_begin_load(store);
     enum db_status status = send_load(&store->session, sale_id, query, arena);
     if (status == DB_OK) {
         status = receive_load(&store->session, query, deadline_ns, arena, &facts, &found);
     }
+    connection_end_load(store, sale_id, begun_ns, status);
     if (status != DB_OK) {
         return connection_fail(store, status, deadline_ns);
     }

@@ -49,6 +49,20 @@ enum store_result connection_unsound(struct store_postgres *store)
     return STORE_BROKEN;
 }
 
+int64_t connection_begin_load(const struct store_postgres *store)
+{
+    return now_ns(store);
+}
+
+void connection_end_load(const struct store_postgres *store, const struct uuid *sale_id,
+                         int64_t begun_ns, enum db_status status)
+{
+    const struct store_postgres_observer *observer = &store->config.observer;
+    if (observer->on_loaded != NULL) {
+        observer->on_loaded(observer->data, sale_id, now_ns(store) - begun_ns, status == DB_OK);
+    }
+}
+
 /* --- Opening ------------------------------------------------------------------------------------
  */
 

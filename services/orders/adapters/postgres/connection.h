@@ -56,6 +56,11 @@ enum store_result connection_fail_before_commit(struct store_postgres *store, en
 /* Tells the observer about the session's last error. */
 void connection_report(struct store_postgres *store, enum db_status status);
 
+/* For the observer's on_loaded: the time before a load is sent, and its end. */
+int64_t connection_begin_load(const struct store_postgres *store);
+void connection_end_load(const struct store_postgres *store, const struct uuid *sale_id,
+                         int64_t begun_ns, enum db_status status);
+
 /* Tells the observer that an answer makes no sense or does not fit the arena: STORE_BROKEN. */
 enum store_result connection_unsound(struct store_postgres *store);
 

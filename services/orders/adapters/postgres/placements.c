@@ -192,7 +192,9 @@ enum store_result placements_load(void *data, const struct uuid *sale_id,
     }
     enum db_status status = DB_OUT_OF_MEMORY;
     if (load_init(&load, sale_id, requests, count, arena)) {
+        int64_t begun_ns = connection_begin_load(store);
         status = run_load(store, &load, deadline_ns, arena, &facts, &found);
+        connection_end_load(store, sale_id, begun_ns, status);
     }
     if (status != DB_OK) {
         return connection_fail(store, status, deadline_ns);

@@ -8,6 +8,7 @@
 #include "orders/adapters/postgres/placements.h"
 #include "orders/adapters/postgres/queries/orders_postgres_queries.h"
 #include "orders/adapters/postgres/sales.h"
+#include "orders/adapters/postgres/sessions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -64,6 +65,7 @@ int store_postgres_create(const struct store_postgres_config *config, struct sto
         .read_order_ids = orders_read_ids,
         .due_sales = holds_due_sales,
         .prune_events = events_prune,
+        .read_sessions = sessions_read,
         .known_sales = sales_known,
     };
     return 0;

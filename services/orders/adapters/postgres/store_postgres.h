@@ -19,6 +19,10 @@ struct store_postgres_observer {
     void (*on_error)(void *data, const char *kind, const char *sqlstate, const char *message);
     /* A connection is open and its schema fits. */
     void (*on_connected)(void *data);
+    /* How long the first round trip of a transaction on a sale took: the wait for the sale's lock,
+     * the reads under it, and the network. Also where it failed: a lock that was not had in time.
+     * May be NULL. */
+    void (*on_loaded)(void *data, const struct uuid *sale_id, int64_t duration_ns, bool loaded);
 };
 
 /* Everything referred to must outlive the store. Times are milliseconds. */

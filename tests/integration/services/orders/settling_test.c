@@ -441,7 +441,8 @@ static void assert_draining(struct rpc_reply *reply)
 static void settling_of_a_stuck_sale_is_bounded(void **state)
 {
     static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN,
-                                           "ORDERS_QUEUE_MAX=2", "ORDERS_DRAIN_PAUSE_MS=0", NULL};
+                                           "ORDERS_POOL_SIZE=1", "ORDERS_QUEUE_MAX=2",
+                                           "ORDERS_DRAIN_PAUSE_MS=0", NULL};
     static char orders[STUCK][ORDERS_CLIENT_ID_CHARS + 1];
     struct orders_process stuck;
     struct orders_client client;

@@ -649,6 +649,74 @@ static void lanes_changes_and_acts_end_like_orders(void **state)
 
 /* --- Late ones and waits ---------------------------------------------------------------------- */
 
+static void pass_ms(int64_t ms)
+{
+    atomic_fetch_add(&database.now_ns, ms * CLOCK_NS_PER_MS);
+}
+
+/* What operators size the pool by: how long a task waited once a connection could have taken it, so
+ * not the time that its own lane's last batch took. */
+static void lanes_wait_is_told_from_when_work_could_be_taken(void **state)
+{
+    (void)state;
+    static struct caller first, second;
+    struct test_job job;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    join_both();
+    submit(&first, &sale_id, 1, "first");
+    submit_job(&job);
+    pass_ms(7);
+    assert_true(lanes_stats(lanes).lobby_waits);
+    assert_int_equal(lanes_stats(lanes).longest_wait_ns, 7 * CLOCK_NS_PER_MS);
+    take_lobby_as(true);
+    assert_int_equal(task.waited_ns, 7 * CLOCK_NS_PER_MS);
+    pass_ms(3);
+    lanes_work_take(lanes, LANE_DUTY_READS, &task);
+    assert_int_equal(task.waited_ns, 10 * CLOCK_NS_PER_MS);
+    lanes_work_finish_job(lanes, &task);
+    assert_int_equal(lanes_stats(lanes).longest_wait_ns, 3 * CLOCK_NS_PER_MS);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.waited_ns, 3 * CLOCK_NS_PER_MS);
+    assert_int_equal(lanes_stats(lanes).longest_wait_ns, 0);
+    submit(&second, &sale_id, 1, "second");
+    pass_ms(100);
+    assert_int_equal(lanes_stats(lanes).longest_wait_ns, 0);
+    finish_with(VERDICT_PLACED);
+    pass_ms(2);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.waited_ns, 2 * CLOCK_NS_PER_MS);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(lanes_stats(lanes).late, 0);
+}
+
+/* What waited for longer than its caller is the sign of a pool that is too small: each counts. */
+static void lanes_late_ones_are_counted(void **state)
+{
+    (void)state;
+    static struct caller late;
+    struct test_job job;
+    struct uuid sale_id = {{1}};
+    make_lanes(100, 10);
+    join_both();
+    make_idle_lane(&sale_id);
+    submit_job(&job);
+    job.job.deadline_ns = atomic_load(&database.now_ns) + 1;
+    submit(&late, &sale_id, 3, "late");
+    for (size_t i = 0; i < 2; i++) {
+        late.orders[i].item.deadline_ns = atomic_load(&database.now_ns) + 1;
+    }
+    pass_ms(1);
+    lanes_work_take(lanes, LANE_DUTY_READS, &task);
+    assert_true(task.is_late);
+    lanes_work_finish_job(lanes, &task);
+    assert_int_equal(lanes_stats(lanes).late, 1);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.count, 1);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(lanes_stats(lanes).late, 3);
+}
+
 /* Work is spent on those only who still wait: late ones take no place in the batch, however many
  * stand before the others. */
 static void lanes_late_orders_take_no_place(void **state)
@@ -848,6 +916,12 @@ static void ignore_batch(void *data, const struct lane_task *done, int64_t durat
     (void)duration_ns;
 }
 
+static void ignore_taken(void *data, const struct lane_task *taken)
+{
+    (void)data;
+    (void)taken;
+}
+
 static void ignore_sweep(void *data, size_t expired, int32_t matured)
 {
     (void)data;
@@ -876,6 +950,7 @@ static void start_workers(struct crowd *crowd, size_t count)
         .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
         .decision_ns_max = 5 * CLOCK_NS_PER_SECOND,
         .observer = {.data = crowd,
+                     .on_taken = ignore_taken,
                      .on_batch = ignore_batch,
                      .on_settled = ignore_batch,
                      .on_swept = ignore_sweep,
@@ -1040,6 +1115,8 @@ int main(void)
         TEST(lanes_wishes_for_a_sweep_become_one),
         TEST(lanes_changes_and_acts_are_bounded_by_themselves),
         TEST(lanes_changes_and_acts_end_like_orders),
+        TEST(lanes_wait_is_told_from_when_work_could_be_taken),
+        TEST(lanes_late_ones_are_counted),
         TEST(lanes_late_orders_take_no_place),
         TEST(lanes_only_late_ones_cost_no_turn),
         TEST(lanes_refusal_says_how_long_its_own_lane_needs),

@@ -38,6 +38,12 @@ static void on_task(void *data, const struct lane_task *task, int64_t duration_n
     (void)duration_ns;
 }
 
+static void ignore_taken(void *data, const struct lane_task *taken)
+{
+    (void)data;
+    (void)taken;
+}
+
 static void on_swept(void *data, size_t expired, int32_t matured)
 {
     (void)data;
@@ -73,7 +79,8 @@ static void start_workers(void)
         .count = COUNT_OF(stores),
         .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
         .decision_ns_max = 5 * CLOCK_NS_PER_SECOND,
-        .observer = {.on_batch = on_task,
+        .observer = {.on_taken = ignore_taken,
+                     .on_batch = on_task,
                      .on_settled = on_task,
                      .on_swept = on_swept,
                      .on_connection = on_connection},
