@@ -117,6 +117,14 @@ static void drop_location_lines(const char *text, char *ret_text, size_t text_by
     ret_text[used] = '\0';
 }
 
+/* With target_session_attrs libpq itself turns away a server that cannot be written to, and has
+ * only words for it; they are English in programs that set no locale. */
+static bool libpq_says_read_only(const char *text)
+{
+    return strstr(text, "session is read-only") != NULL ||
+           strstr(text, "server is in hot standby mode") != NULL;
+}
+
 enum db_status session_error_set_connect(struct session_error *error,
                                          const struct pg_conn *connection)
 {
@@ -130,6 +138,9 @@ enum db_status session_error_set_connect(struct session_error *error,
     status = sqlstate_classify(sqlstate);
     if (sqlstate[0] == '\0' && PQconnectionNeedsPassword(connection)) {
         status = DB_ACCESS;
+    }
+    if (sqlstate[0] == '\0' && libpq_says_read_only(text)) {
+        status = DB_READ_ONLY;
     }
     return set(error, status == DB_OK ? DB_PROTOCOL : status, sqlstate, "", message);
 }

@@ -10,7 +10,7 @@
 /* Half of the ceiling at least, or a pool hammers a server that is just starting. */
 static void backoff_next_doubles_up_to_the_cap(void **state)
 {
-    static const int64_t ceilings_ms[] = {50, 100, 200, 400, 800, 1000, 1000, 1000};
+    static const int64_t ceilings_ms[] = {50, 100, 200, 400, 800, 800, 800};
     struct backoff backoff;
     (void)state;
 
