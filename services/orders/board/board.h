@@ -72,8 +72,7 @@ int64_t board_tick(void *data, int64_t now_ns);
 
 struct board_stats board_stats(struct board *board);
 
-/* --- What edges ask ----------------------------------------------------------------------------
- */
+/* --- What edges ask ------------------------------------------------------------------------ */
 
 struct board_entry {
     enum sale_state state; /* by the database's clock when it was read */
@@ -91,8 +90,7 @@ struct board_entry {
  */
 bool board_read(struct board *board, const struct uuid *sale_id, struct board_entry *ret);
 
-/* --- Streams -----------------------------------------------------------------------------------
- */
+/* --- Streams ------------------------------------------------------------------------------- */
 
 /* A sale as it was read, with its strings. */
 struct board_sale {
