@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "rpc/message.h"
+#include "rpc/replies.h"
 
 #include <errno.h>
 #include <google/rpc/status.pb-c.h>
@@ -337,6 +338,19 @@ static void on_tell(struct rpc_op *op, bool ok)
 
 /* --- Finishing -------------------------------------------------------------------------------- */
 
+/* Counts the reply as on its way out; callers who do not read theirs make room. */
+static void enter_replies(struct rpc_call *call)
+{
+    struct rpc_replies *replies = call->served->replies;
+    struct rpc_call *oldest;
+
+    rpc_replies_add(replies, call, call->reply == NULL ? 0 : grpc_byte_buffer_length(call->reply));
+    while ((oldest = rpc_replies_take_excess(replies)) != NULL) {
+        (void)grpc_call_cancel(oldest->core, NULL);
+        unref(oldest);
+    }
+}
+
 /* Sends the stored reply and status; nothing else is being sent. */
 static void start_finish(struct rpc_call *call)
 {
@@ -359,6 +373,7 @@ static void start_finish(struct rpc_call *call)
         ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
         ops[count++].data.recv_close_on_server.cancelled = &call->core_cancelled;
     }
+    enter_replies(call);
     start_batch(call, ops, count, &call->finish_op);
 }
 
@@ -428,6 +443,7 @@ static void on_finished(struct rpc_op *op, bool ok)
     struct rpc_call *call = CALL_OF(op, finish_op);
     const struct rpc_server_config *config = call->served->config;
     enum rpc_code code = call->code;
+    rpc_replies_remove(call->served->replies, call);
     if (!ok) {
         code = call->finished_ns >= call->deadline_ns ? RPC_DEADLINE_EXCEEDED : RPC_CANCELLED;
     }

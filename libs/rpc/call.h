@@ -8,6 +8,7 @@
 #define RPC_CALL_H
 
 #include "base/arena.h"
+#include "base/list.h"
 #include "rpc/queue.h"
 #include "rpc/server.h"
 
@@ -31,6 +32,7 @@ struct rpc_served {
     char *full_name;
     const ProtobufCMessageDescriptor *input;
     struct rpc_gauge *gauge;
+    struct rpc_replies *replies;
     void *core;          /* the core's handle; NULL for the methods that nobody added */
     unsigned slots_owed; /* to be armed as soon as calls come back; the server's lock */
 };
@@ -66,6 +68,8 @@ struct rpc_call {
     grpc_metadata trailer; /* grpc-status-details-bin */
     size_t trailer_count;
     int64_t finished_ns;
+    struct list_link by_reply; /* with the following, its replies' own (replies.h) */
+    size_t reply_bytes;
 
     struct {
         pthread_mutex_t lock;

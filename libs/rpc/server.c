@@ -20,6 +20,7 @@
 #include "rpc/call.h"
 #include "rpc/core.h"
 #include "rpc/queue.h"
+#include "rpc/replies.h"
 #include "rpc/wire_settings.h"
 
 #include <errno.h>
@@ -30,8 +31,9 @@
 #include <string.h>
 
 #define SERVER_MAGIC 0x5e47e411u
-/* Calls beside those in flight and armed: refusals and replies on their way out. */
-#define SPARE_CALLS 256
+/* Refusals and replies on their way out, beside as many as calls may be in flight: all of those may
+ * be answered at once. */
+#define SPARE_REPLIES 256
 /* While a stop cancels: connections that appear meanwhile are cancelled by the next round. */
 #define CANCEL_ROUND_MS 100
 
@@ -50,6 +52,7 @@ struct rpc_server {
     size_t method_count;
     struct rpc_served unknown; /* whatever nobody added */
     struct rpc_gauge ordinary, reserved;
+    struct rpc_replies replies;
     struct stop_hook hooks[RPC_STOP_HOOKS_MAX];
     size_t hook_count;
 
@@ -138,10 +141,12 @@ int rpc_server_create(const struct rpc_server_config *config, struct rpc_server 
     server->config = *config;
     server->ordinary.max = config->calls_max;
     server->reserved.max = RPC_RESERVED_CALLS_MAX;
+    rpc_replies_init(&server->replies, config->calls_max + RPC_RESERVED_CALLS_MAX + SPARE_REPLIES);
     server->unknown = (struct rpc_served){
         .server = server,
         .config = &server->config,
         .method = {.kind = RPC_UNARY, .slots = RPC_SLOTS_UNKNOWN},
+        .replies = &server->replies,
     };
     rpc_op_init(&server->shutdown_op, on_shutdown);
     init_lock(server);
@@ -174,6 +179,7 @@ void rpc_server_destroy(struct rpc_server *server)
     free_string(server->config.overloaded_reason);
     free_string(server->config.malformed_reason);
     free_string(server->config.unimplemented_reason);
+    rpc_replies_fini(&server->replies);
     pthread_cond_destroy(&server->_shared.idle);
     pthread_mutex_destroy(&server->_shared.lock);
     MAGIC_CLEAR(server);
@@ -216,6 +222,7 @@ int rpc_server_add(struct rpc_server *server, const struct rpc_method *method)
         .full_name = full_name,
         .input = descriptor->input,
         .gauge = method->reserved ? &server->reserved : &server->ordinary,
+        .replies = &server->replies,
     };
     served->method.slots = method->slots == 0 ? RPC_SLOTS_DEFAULT : method->slots;
     return 0;
@@ -241,8 +248,8 @@ static size_t count_slots(const struct rpc_server *server)
 
 static int make_calls(struct rpc_server *server)
 {
-    size_t count =
-        count_slots(server) + server->config.calls_max + RPC_RESERVED_CALLS_MAX + SPARE_CALLS;
+    size_t count = count_slots(server) + server->config.calls_max + RPC_RESERVED_CALLS_MAX +
+                   server->replies.count_max;
     server->calls = calloc(count, sizeof(*server->calls));
     if (server->calls == NULL) {
         return -ENOMEM;
@@ -340,7 +347,7 @@ static grpc_server *create_core(const struct rpc_server *server)
 {
     const struct rpc_server_config *config = &server->config;
     /* A connection may hold as many streams as there are calls; more would only wait. */
-    int streams = (int)(config->calls_max + RPC_RESERVED_CALLS_MAX + SPARE_CALLS);
+    int streams = (int)(config->calls_max + RPC_RESERVED_CALLS_MAX + SPARE_REPLIES);
     int age_ms = config->connection_age_max_ms == 0 ? INT_MAX : (int)config->connection_age_max_ms;
     grpc_arg args[] = {
         rpc_integer_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),

@@ -12,6 +12,9 @@
  * that are malformed, nested deeper than RPC_MESSAGE_DEPTH_MAX, or hold a string that is not UTF-8
  * or contains U+0000, which a C string cannot carry (INVALID_ARGUMENT), messages that do not fit
  * the call's arena (RESOURCE_EXHAUSTED), compressed messages (UNIMPLEMENTED).
+ *
+ * A caller who does not read its reply keeps it from leaving. Replies that wait so are bounded, in
+ * number and in bytes (replies.h): the oldest is cancelled then, and the server serves on.
  */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H

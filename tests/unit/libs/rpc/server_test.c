@@ -9,12 +9,15 @@
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/time.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -309,6 +312,146 @@ static void observe(const char *full_method, enum rpc_code code, int64_t duratio
     atomic_fetch_add(&door->observed, 1);
     atomic_fetch_add(&door->observed_ok, code == RPC_OK && duration_ns >= 0);
     atomic_fetch_add(&door->observed_unknown, strcmp(full_method, RPC_METHOD_UNKNOWN) == 0);
+}
+
+/* --- Callers who do not read -------------------------------------------------------------------
+ */
+
+/* More than a small server has calls, and more bytes than it keeps. */
+#define UNREAD_CALLS      700
+#define UNREAD_TEXT_BYTES ((size_t)128 * 1024)
+
+#define FRAME_DATA     0
+#define FRAME_HEADERS  1
+#define FRAME_SETTINGS 4
+#define END_STREAM     1
+#define END_HEADERS    4
+
+/* A caller in raw HTTP/2, which may be as rude as it likes. */
+struct raw_caller {
+    int socket;
+    uint8_t out[512];
+    size_t length;
+};
+
+static void put(struct raw_caller *caller, const void *bytes, size_t length)
+{
+    assert_true(length <= sizeof(caller->out) - caller->length);
+    memcpy(caller->out + caller->length, bytes, length);
+    caller->length += length;
+}
+
+static void put_frame(struct raw_caller *caller, uint8_t type, uint8_t flags, uint32_t stream,
+                      const void *payload, size_t length)
+{
+    const uint8_t head[9] = {
+        (uint8_t)(length >> 16),
+        (uint8_t)(length >> 8),
+        (uint8_t)length,
+        type,
+        flags,
+        (uint8_t)(stream >> 24),
+        (uint8_t)(stream >> 16),
+        (uint8_t)(stream >> 8),
+        (uint8_t)stream,
+    };
+    put(caller, head, sizeof(head));
+    put(caller, payload, length);
+}
+
+static void flush(struct raw_caller *caller)
+{
+    assert_int_equal(write(caller->socket, caller->out, caller->length), caller->length);
+    caller->length = 0;
+}
+
+/* Connects, and says that not a byte of a message may be sent to it. */
+static void raw_open(struct raw_caller *caller, int port)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    static const uint8_t no_window[6] = {0, 4, 0, 0, 0, 0};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *caller = (struct raw_caller){.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    assert_int_equal(connect(caller->socket, (void *)&address, sizeof(address)), 0);
+    put(caller, preface, sizeof(preface) - 1);
+    put_frame(caller, FRAME_SETTINGS, 0, 0, no_window, sizeof(no_window));
+    flush(caller);
+}
+
+/* Asks with an empty note. */
+static void raw_ask(struct raw_caller *caller, uint32_t stream)
+{
+    static const char *const headers[][2] = {
+        {":method", "POST"}, {":scheme", "http"}, {":path", SAY},
+        {":authority", "x"}, {"te", "trailers"},  {"content-type", "application/grpc"}};
+    static const uint8_t empty_message[5] = {0};
+    struct raw_caller block = {0};
+    for (size_t i = 0; i < COUNT_OF(headers); i++) {
+        const uint8_t literal = 0;
+        put(&block, &literal, 1);
+        for (size_t part = 0; part < 2; part++) {
+            uint8_t length = (uint8_t)strlen(headers[i][part]);
+            put(&block, &length, 1);
+            put(&block, headers[i][part], length);
+        }
+    }
+    put_frame(caller, FRAME_HEADERS, END_HEADERS, stream, block.out, block.length);
+    put_frame(caller, FRAME_DATA, END_STREAM, stream, empty_message, sizeof(empty_message));
+    flush(caller);
+}
+
+static atomic_uint asked, given_up;
+
+/* Whoever says nothing gets a long answer, all others theirs. */
+static void answer_at_length(struct rpc_call *call, const ProtobufCMessage *request, void *data)
+{
+    static char text[UNREAD_TEXT_BYTES + 1];
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    if (((const Echo__V1__Note *)(const void *)request)->text[0] != '\0') {
+        loopback_echo(call, request, data);
+        return;
+    }
+    atomic_fetch_add(&asked, 1);
+    memset(text, 'n', UNREAD_TEXT_BYTES);
+    note.text = text;
+    rpc_call_finish(call, &note.base);
+}
+
+static void count_given_up(const char *full_method, enum rpc_code code, int64_t duration_ns,
+                           void *data)
+{
+    (void)full_method, (void)duration_ns, (void)data;
+    atomic_fetch_add(&given_up, code == RPC_CANCELLED);
+}
+
+/* Whoever asks for much and reads nothing must neither fill the memory nor take every call that the
+ * server has: the oldest replies are given up, and others are served. */
+static void server_whose_replies_are_not_read_serves_others(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    config.threads = 1;
+    config.calls_max = 4;
+    config.observe = count_given_up;
+    atomic_store(&asked, 0);
+    atomic_store(&given_up, 0);
+    struct ends ends;
+    struct raw_caller caller;
+    open_ends(&ends, &config, answer_at_length);
+    raw_open(&caller, ends.port);
+    for (unsigned i = 0; i < UNREAD_CALLS; i++) {
+        raw_ask(&caller, 1 + 2 * i);
+        WAIT_UNTIL(atomic_load(&asked) == i + 1);
+    }
+    for (size_t i = 0; i < UNREAD_CALLS; i++) { /* more than are armed */
+        struct rpc_reply *reply = loopback_say(ends.channel, "still there?");
+        assert_int_equal(reply->status.code, RPC_OK);
+        rpc_reply_free(reply);
+    }
+    WAIT_UNTIL(atomic_load(&given_up) > UNREAD_CALLS - 512); /* 512 would be 64 MiB and more */
+    close(caller.socket);
+    close_ends(&ends);
 }
 
 /* Who may call is decided before the message costs anything, on what the metadata says. */
@@ -697,6 +840,7 @@ int main(void)
         cmocka_unit_test(server_message_over_the_arena_is_resource_exhausted),
         cmocka_unit_test(server_message_over_its_bound_is_resource_exhausted),
         cmocka_unit_test(server_raw_client_is_answered_whatever_it_sends),
+        cmocka_unit_test(server_whose_replies_are_not_read_serves_others),
         cmocka_unit_test(server_admission_sees_the_metadata_and_refuses),
         cmocka_unit_test(server_calls_over_the_bound_are_refused_with_a_delay),
         cmocka_unit_test(server_reserved_method_is_served_when_full),
