@@ -36,6 +36,8 @@
 #define SPARE_REPLIES 256
 /* While a stop cancels: connections that appear meanwhile are cancelled by the next round. */
 #define CANCEL_ROUND_MS 100
+/* How often a stop looks whether there are only replies left. */
+#define LOOK_MS 20
 
 enum state { NEW, SERVING, STOPPED };
 
@@ -422,14 +424,42 @@ static bool wait_idle(struct rpc_server *server, int64_t deadline_ns)
     return idle;
 }
 
-/* Shuts down and waits until the deadline; then cancels, round after round, until all is done. */
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static unsigned held_calls(const struct rpc_server *server)
+{
+    return atomic_load(&server->ordinary.in_flight) + atomic_load(&server->reserved.in_flight);
+}
+
+/* Waits for what is held until the deadline, and for replies that are only to be read no longer
+ * than RPC_UNREAD_MS: a caller who does not read must not hold up the end. Tells whether all is
+ * done. */
+static bool wait_done(struct rpc_server *server, int64_t deadline_ns)
+{
+    int64_t held_ns = clock_monotonic_ns();
+    for (;;) {
+        int64_t now_ns = clock_monotonic_ns();
+        held_ns = held_calls(server) > 0 ? now_ns : held_ns;
+        int64_t until_ns = smaller(deadline_ns, held_ns + RPC_UNREAD_MS * CLOCK_NS_PER_MS);
+        if (wait_idle(server, smaller(until_ns, now_ns + LOOK_MS * CLOCK_NS_PER_MS))) {
+            return true;
+        }
+        if (now_ns >= until_ns) {
+            return false;
+        }
+    }
+}
+
+/* Shuts down and waits; then cancels, round after round, until all is done. */
 static unsigned shut_down(struct rpc_server *server, int64_t deadline_ns)
 {
-    if (wait_idle(server, deadline_ns)) {
+    if (wait_done(server, deadline_ns)) {
         return 0;
     }
-    unsigned cancelled =
-        atomic_load(&server->ordinary.in_flight) + atomic_load(&server->reserved.in_flight);
+    unsigned cancelled = held_calls(server);
     do {
         grpc_server_cancel_all_calls(server->core);
     } while (!wait_idle(server, clock_deadline_in_ms(CANCEL_ROUND_MS)));

@@ -137,12 +137,14 @@ typedef void (*rpc_stop_fn)(void *data);
 void rpc_server_on_stop(struct rpc_server *server, rpc_stop_fn on_stop, void *data);
 
 /*
- * Stops: GOAWAY, no new calls; calls in flight may finish until deadline_ns (monotonic), then they
- * are cancelled (their handlers' later finish is a no-op for the wire, and still owed). Blocks
- * until every call that was handed out has been finished by its holder, everything has completed
- * and the threads have ended; rpc_server_calls_in_flight tells other threads how far it is. Returns
- * the number of calls cancelled, reserved ones included. Not from a completion-queue thread; once.
+ * Stops: GOAWAY, no new calls; calls in flight may finish until deadline_ns (monotonic), and their
+ * callers take the replies for RPC_UNREAD_MS after the last of them has; then they are cancelled
+ * (their handlers' later finish is a no-op for the wire, and still owed). Blocks until every call
+ * that was handed out has been finished by its holder, everything has completed and the threads
+ * have ended; rpc_server_calls_in_flight tells other threads how far it is. Returns the number of
+ * calls cancelled, reserved ones included. Not from a completion-queue thread; once.
  */
+#define RPC_UNREAD_MS 1000
 unsigned rpc_server_stop(struct rpc_server *server, int64_t deadline_ns);
 
 /* Frees a server that was never started or has been stopped. NULL is fine. */

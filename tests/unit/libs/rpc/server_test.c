@@ -454,6 +454,28 @@ static void server_whose_replies_are_not_read_serves_others(void **state)
     close_ends(&ends);
 }
 
+/* A stop waits for those who still read, not for those who never will. */
+static void server_stop_does_not_wait_for_who_does_not_read(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct ends ends;
+    struct raw_caller caller;
+    atomic_store(&asked, 0);
+    open_ends(&ends, &config, answer_at_length);
+    raw_open(&caller, ends.port);
+    raw_ask(&caller, 1);
+    WAIT_UNTIL(atomic_load(&asked) == 1);
+    int64_t begun_ns = clock_monotonic_ns();
+    assert_int_equal(rpc_server_stop(ends.server, clock_deadline_in_ms(LOOPBACK_WAIT_MS)), 0);
+    int64_t took_ms = (clock_monotonic_ns() - begun_ns) / CLOCK_NS_PER_MS;
+    assert_true(took_ms >= RPC_UNREAD_MS && took_ms < LOOPBACK_WAIT_MS / 2);
+    rpc_server_destroy(ends.server);
+    close(caller.socket);
+    rpc_channel_destroy(ends.channel);
+    holder_fini(&ends.holder);
+}
+
 /* Who may call is decided before the message costs anything, on what the metadata says. */
 static void server_admission_sees_the_metadata_and_refuses(void **state)
 {
@@ -841,6 +863,7 @@ int main(void)
         cmocka_unit_test(server_message_over_its_bound_is_resource_exhausted),
         cmocka_unit_test(server_raw_client_is_answered_whatever_it_sends),
         cmocka_unit_test(server_whose_replies_are_not_read_serves_others),
+        cmocka_unit_test(server_stop_does_not_wait_for_who_does_not_read),
         cmocka_unit_test(server_admission_sees_the_metadata_and_refuses),
         cmocka_unit_test(server_calls_over_the_bound_are_refused_with_a_delay),
         cmocka_unit_test(server_reserved_method_is_served_when_full),
