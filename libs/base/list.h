@@ -105,6 +105,21 @@ static inline void list_append_all(struct list *to, struct list *from)
     list_init(from);
 }
 
+/* Moves the first count members of from, or all where there are fewer, in order, to the end of to;
+ * returns how many. */
+static inline size_t list_append_some(struct list *to, struct list *from, size_t count)
+{
+    size_t moved = from->count;
+    if (moved <= count) {
+        list_append_all(to, from);
+        return moved;
+    }
+    for (moved = 0; moved < count; moved++) {
+        list_push_back(to, list_pop_front(from));
+    }
+    return moved;
+}
+
 /* Moves all of from, in order, to the front of to; from is empty afterwards. */
 static inline void list_prepend_all(struct list *to, struct list *from)
 {

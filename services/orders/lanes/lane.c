@@ -54,15 +54,5 @@ enum lane_kind lane_turn(struct lane *lane)
 
 size_t lane_move(struct lane *lane, enum lane_kind kind, size_t count, struct list *to)
 {
-    struct list *queue = &lane->queues[kind];
-    size_t moved = queue->count;
-
-    if (moved <= count) {
-        list_append_all(to, queue);
-        return moved;
-    }
-    for (moved = 0; moved < count; moved++) {
-        list_push_back(to, list_pop_front(queue));
-    }
-    return moved;
+    return list_append_some(to, &lane->queues[kind], count);
 }

@@ -63,27 +63,20 @@ static size_t room_locked(const struct lanes *lanes, const struct lane *lane, en
     size_t bound = lanes_state_bound(lanes, kind);
     CHECK(lanes->_shared.waiting[kind] <= bound);
     size_t room = bound - lanes->_shared.waiting[kind];
-    if (lane == NULL) {
-        return room;
-    }
-    size_t depth = lane->queues[kind].count;
-    size_t room_in_lane = depth >= bound / 2 ? 0 : bound / 2 - depth;
-    return room_in_lane < room ? room_in_lane : room;
+    size_t depth = lane != NULL ? lane->queues[kind].count : lanes->_shared.lobby.counts[kind];
+    size_t room_there = depth >= bound / 2 ? 0 : bound / 2 - depth;
+    return room_there < room ? room_there : room;
 }
 
 /* Moves the first count of arriving to where they wait. */
 static void append_locked(struct lanes *lanes, struct lane *lane, enum lane_kind kind,
                           struct list *arriving, size_t count)
 {
-    struct list *queue = lane != NULL ? &lane->queues[kind] : &lanes->_shared.lobby.entries;
-
     lanes->_shared.waiting[kind] += count;
-    if (count == arriving->count) {
-        list_append_all(queue, arriving);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        list_push_back(queue, list_pop_front(arriving));
+    if (lane != NULL) {
+        (void)list_append_some(&lane->queues[kind], arriving, count);
+    } else {
+        lobby_enter(&lanes->_shared.lobby, kind, arriving, count);
     }
 }
 

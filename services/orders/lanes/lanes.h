@@ -13,10 +13,10 @@
  * transaction of one of them: acts and changes go before orders and the sweep after them, but none
  * has two turns while another waits.
  *
- * Nothing waits without a bound: when as many of a kind wait as may, or half of them in one lane,
- * further ones are refused; when no connection is left, all are. Every order, change, act and job
- * is answered exactly once. A wish for a sweep is nobody's question: a drain or a lost database
- * drops it.
+ * Nothing waits without a bound: when as many of a kind wait as may, or half of them in one lane or
+ * in the lobby (ids that nobody knows leave room for sales that exist), further ones are refused;
+ * when no connection is left, all are. Every order, change, act and job is answered exactly once. A
+ * wish for a sweep is nobody's question: a drain or a lost database drops it.
  *
  *   submit ──▶ lobby ──look-up──▶ lane ──taken──▶ worker ──▶ answered
  *      │         └── no such sale ──────────────────────────────▲
@@ -111,7 +111,7 @@ enum lane_duty {
 _Static_assert(LANES_BATCH_MAX <= SETTLEMENT_BATCH_MAX, "a batch of changes is one settlement");
 
 struct lanes_config {
-    size_t queue_max;   /* orders that wait, in lanes and lobby together; half in one lane */
+    size_t queue_max;   /* orders that wait, in lanes and lobby together; half in one of them */
     size_t changes_max; /* changes that wait, likewise */
     size_t acts_max;    /* acts that wait, likewise */
     size_t jobs_max;    /* jobs that wait, the urgent ones aside */

@@ -1,5 +1,7 @@
 #include "orders/lanes/lanes_state.h"
 
+#include <string.h>
+
 void lanes_state_lock(struct lanes *lanes)
 {
     pthread_mutex_lock(&lanes->_shared.lock);
@@ -96,8 +98,10 @@ void lanes_state_refuse_lanes(struct lanes *lanes, enum verdict verdict, struct 
 
 void lanes_state_refuse_reads(struct lanes *lanes, enum verdict verdict, struct answers *answers)
 {
-    if (!lanes->_shared.lobby.is_taken) {
-        refuse_queue(lanes, &lanes->_shared.lobby.entries, verdict, answers);
+    struct lobby *lobby = &lanes->_shared.lobby;
+    if (!lobby->is_taken) {
+        refuse_queue(lanes, &lobby->entries, verdict, answers);
+        memset(lobby->counts, 0, sizeof(lobby->counts));
     }
     answers_add_all(answers, &lanes->_shared.urgent_jobs, verdict, 0);
     answers_add_all(answers, &lanes->_shared.jobs, verdict, 0);

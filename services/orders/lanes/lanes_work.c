@@ -436,7 +436,7 @@ static void leave_followers_locked(struct lookup_end *end)
         struct lane_entry *entry = LIST_OBJECT(link, struct lane_entry, _link);
         struct lane *lane = lane_table_find(&end->lanes->_shared.table, entry->_sale_id);
         if (lane != NULL) {
-            list_remove(entries, link);
+            lobby_remove(&end->lanes->_shared.lobby, entry);
             enter_lane_locked(end, entry, lane);
         }
     }

@@ -68,9 +68,24 @@ void lobby_take(struct lobby *lobby, struct lane_task *task)
     lobby->is_taken = true;
 }
 
+void lobby_enter(struct lobby *lobby, enum lane_kind kind, struct list *arriving, size_t count)
+{
+    CHECK(kind < LANE_QUEUES);
+    lobby->counts[kind] += list_append_some(&lobby->entries, arriving, count);
+}
+
 struct lane_entry *lobby_leave(struct lobby *lobby)
 {
-    struct list_link *link = list_pop_front(&lobby->entries);
+    struct list_link *link = list_first(&lobby->entries);
     CHECK(link != NULL);
-    return LIST_OBJECT(link, struct lane_entry, _link);
+    struct lane_entry *entry = LIST_OBJECT(link, struct lane_entry, _link);
+    lobby_remove(lobby, entry);
+    return entry;
+}
+
+void lobby_remove(struct lobby *lobby, struct lane_entry *entry)
+{
+    list_remove(&lobby->entries, &entry->_link);
+    CHECK(lobby->counts[entry->_kind] > 0);
+    lobby->counts[entry->_kind]--;
 }

@@ -19,9 +19,10 @@
 #define LOBBY_SLOTS 2048
 
 struct lobby {
-    struct list entries; /* of struct lane_entry */
-    bool is_taken;       /* a look-up is under way */
-    int64_t since_ns;    /* while it waits: when a look-up could begin */
+    struct list entries;        /* of struct lane_entry */
+    size_t counts[LANE_QUEUES]; /* of them, by kind */
+    bool is_taken;              /* a look-up is under way */
+    int64_t since_ns;           /* while it waits: when a look-up could begin */
     uint64_t _salt;
     uint16_t _slots[LOBBY_SLOTS]; /* while it is taken up: index + 1, or 0 */
 };
@@ -34,7 +35,13 @@ bool lobby_waits(const struct lobby *lobby);
 /* Begins one (asserted that it can): fills a LOBBY task. */
 void lobby_take(struct lobby *lobby, struct lane_task *task);
 
+/* Puts the first count of arriving, which are of one kind, behind the others. */
+void lobby_enter(struct lobby *lobby, enum lane_kind kind, struct list *arriving, size_t count);
+
 /* The next entry that the task was about comes out; there is one (asserted). */
 struct lane_entry *lobby_leave(struct lobby *lobby);
+
+/* An entry comes out from anywhere. */
+void lobby_remove(struct lobby *lobby, struct lane_entry *entry);
 
 #endif

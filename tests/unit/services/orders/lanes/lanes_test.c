@@ -205,6 +205,31 @@ static void lanes_full_lane_refuses_the_rest(void **state)
     assert_int_equal(atomic_load(&second.answered), 1);
 }
 
+/* Ids that nobody knows, however many, leave room for the sales that exist. */
+static void lanes_full_lobby_leaves_room_in_lanes(void **state)
+{
+    (void)state;
+    struct caller first, strangers, again, second;
+    struct uuid sale_id = {{1}}, nobodys = {{2}};
+    make_lanes(8, 10); /* half of it in the lobby: 4 */
+    join_both();
+    submit(&first, &sale_id, 1, "a");
+    take_lobby_as(true);
+    submit(&strangers, &nobodys, 8, "s");
+    assert_int_equal(strangers.orders[3].item.verdict, 0);
+    assert_int_equal(strangers.orders[4].item.verdict, VERDICT_OVERLOADED);
+    submit(&second, &sale_id, 2, "b");
+    assert_int_equal(atomic_load(&second.answered), 0);
+    take_lobby_as(false);
+    submit(&again, &nobodys, 4, "t"); /* who has left the lobby takes no room there any more */
+    assert_int_equal(atomic_load(&again.answered), 0);
+    take_lobby_as(false);
+    lanes_work_take(lanes, LANE_DUTY_ORDERS, &task);
+    assert_int_equal(task.count, 3);
+    finish_with(VERDICT_PLACED);
+    assert_int_equal(atomic_load(&first.answered) + atomic_load(&second.answered), 2);
+}
+
 /* Without any connection nobody is kept waiting for one. */
 static void lanes_last_worker_gone_refuses_what_waits_and_comes(void **state)
 {
@@ -1099,6 +1124,7 @@ int main(void)
         TEST(lanes_owned_lane_collects_the_next_batch),
         TEST(lanes_take_turns_one_batch_each),
         TEST(lanes_full_lane_refuses_the_rest),
+        TEST(lanes_full_lobby_leaves_room_in_lanes),
         TEST(lanes_last_worker_gone_refuses_what_waits_and_comes),
         TEST(lanes_drain_refuses_new_and_keeps_old),
         TEST(lanes_idle_lane_makes_room),
