@@ -1,22 +1,20 @@
 /*
- * A watch lives in its call's arena and is in one of three states, all under one lock:
+ * A watch lives in its call's arena and is one of the streams that are held, under their lock:
  *
- *   IDLE ──status changed──▶ SENDING ──sent──▶ IDLE, or SENDING again if it changed meanwhile
+ *   idle ──status changed──▶ sending ──sent──▶ idle, or sending again if it changed meanwhile
  *    │                          │
- *    └──caller gone, or stop────┴──caller gone, or stopped meanwhile──▶ ENDED
+ *    └──caller gone, or stop────┴──caller gone, or stopped meanwhile──▶ closed
  *
- * Being IDLE or SENDING is being on the list. on_cancel ends an IDLE watch only: a SENDING one
- * hears from on_sent that the caller has gone. So exactly one of them finishes the call.
+ * While one is sending nobody ends it but on_sent, which hears that the caller has gone.
  */
 #include "rpc/health.h"
 
 #include "base/arena.h"
-#include "base/list.h"
 #include "rpc/server.h"
+#include "rpc/streams.h"
 
 #include <errno.h>
 #include <grpc/health/v1/health.pb-c.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +26,12 @@ typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus serving_status;
 
 #define NEVER_SENT GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__UNKNOWN
 
-enum watch_state { WATCH_IDLE, WATCH_SENDING, WATCH_ENDED };
-
 struct watch {
-    struct list_link link;
+    struct rpc_stream stream;
     struct rpc_health *health;
-    struct rpc_call *call;
     const char *service; /* in the request */
     serving_status last_sent;
-    enum watch_state state;
+    bool is_sending;
 };
 
 struct service {
@@ -45,12 +40,10 @@ struct service {
 };
 
 struct rpc_health {
+    struct rpc_streams watches; /* their lock is that of all of this */
     struct {
-        pthread_mutex_t lock;
         struct service services[RPC_HEALTH_SERVICES_MAX];
         size_t service_count;
-        struct list watches;
-        bool stopped; /* the server is stopping: no watch goes on */
     } _shared;
 };
 
@@ -75,9 +68,9 @@ static void on_check(struct rpc_call *call, const ProtobufCMessage *message, voi
 {
     struct rpc_health *health = data;
     const Grpc__Health__V1__HealthCheckRequest *request = (const void *)message;
-    pthread_mutex_lock(&health->_shared.lock);
+    rpc_streams_lock(&health->watches);
     serving_status status = status_of(find_locked(health, request->service));
-    pthread_mutex_unlock(&health->_shared.lock);
+    rpc_streams_unlock(&health->watches);
     if (status == SERVICE_UNKNOWN) {
         rpc_call_fail(call, &(struct rpc_status){.code = RPC_NOT_FOUND,
                                                  .message = "there is no such service"});
@@ -98,7 +91,7 @@ static void on_list(struct rpc_call *call, const ProtobufCMessage *request, void
     Grpc__Health__V1__HealthCheckResponse values[RPC_HEALTH_SERVICES_MAX];
     Grpc__Health__V1__HealthListResponse reply = GRPC__HEALTH__V1__HEALTH_LIST_RESPONSE__INIT;
     reply.statuses = pointers;
-    pthread_mutex_lock(&health->_shared.lock);
+    rpc_streams_lock(&health->watches);
     for (size_t i = 0; i < health->_shared.service_count; i++) {
         const struct service *service = &health->_shared.services[i];
         grpc__health__v1__health_list_response__statuses_entry__init(&entries[i]);
@@ -108,7 +101,7 @@ static void on_list(struct rpc_call *call, const ProtobufCMessage *request, void
         values[i].status = status_of(service);
         pointers[reply.n_statuses++] = &entries[i];
     }
-    pthread_mutex_unlock(&health->_shared.lock);
+    rpc_streams_unlock(&health->watches);
     rpc_call_finish(call, &reply.base);
 }
 
@@ -116,25 +109,18 @@ static void on_list(struct rpc_call *call, const ProtobufCMessage *request, void
 
 static void on_watch_sent(struct rpc_call *call, bool cancelled, void *data);
 
-/* Takes a watch off the list; the caller finishes its call. */
-static void end_locked(struct watch *watch)
-{
-    list_remove(&watch->health->_shared.watches, &watch->link);
-    watch->state = WATCH_ENDED;
-}
-
 /* Sends the present status if it is news to an idle watch. */
 static void update_locked(struct watch *watch)
 {
     serving_status status = status_of(find_locked(watch->health, watch->service));
-    if (watch->state != WATCH_IDLE || status == watch->last_sent) {
+    if (watch->is_sending || status == watch->last_sent) {
         return;
     }
-    watch->state = WATCH_SENDING;
+    watch->is_sending = true;
     watch->last_sent = status;
     Grpc__Health__V1__HealthCheckResponse news = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
     news.status = status;
-    rpc_call_send(watch->call, &news.base, on_watch_sent, watch);
+    rpc_call_send(watch->stream.call, &news.base, on_watch_sent, watch);
 }
 
 static void finish_stopped(struct rpc_call *call)
@@ -147,49 +133,47 @@ static void on_watch_sent(struct rpc_call *call, bool cancelled, void *data)
 {
     struct watch *watch = data;
     struct rpc_health *health = watch->health;
-    pthread_mutex_lock(&health->_shared.lock);
-    bool ends = cancelled || health->_shared.stopped;
-    watch->state = WATCH_IDLE;
+    rpc_streams_lock(&health->watches);
+    bool ends = cancelled || rpc_streams_is_stopping_locked(&health->watches);
+    watch->is_sending = false;
     if (ends) {
-        end_locked(watch);
+        rpc_streams_close_locked(&watch->stream);
     } else {
         update_locked(watch);
     }
-    pthread_mutex_unlock(&health->_shared.lock);
+    rpc_streams_unlock(&health->watches);
     if (ends) {
         finish_stopped(call);
     }
 }
 
-static void on_watch_cancelled(struct rpc_call *call, bool cancelled, void *data)
+static bool end_locked(struct rpc_stream *stream, enum rpc_streams_ending ending)
 {
-    (void)cancelled;
-    struct watch *watch = data;
-    struct rpc_health *health = watch->health;
-    pthread_mutex_lock(&health->_shared.lock);
-    bool ends = watch->state == WATCH_IDLE;
-    if (ends) {
-        end_locked(watch);
+    (void)ending;
+    if (LIST_OBJECT(stream, struct watch, stream)->is_sending) {
+        return false;
     }
-    pthread_mutex_unlock(&health->_shared.lock);
-    if (ends) {
-        finish_stopped(call);
-    }
+    rpc_streams_close_locked(stream);
+    return true;
 }
 
-/* Puts a watch on the list and sends the first status. */
-static enum rpc_code enter_locked(struct rpc_health *health, struct watch *watch)
+static void finish(struct rpc_stream *stream, enum rpc_streams_ending ending)
 {
-    if (health->_shared.stopped) {
-        return RPC_UNAVAILABLE;
+    (void)ending;
+    finish_stopped(stream->call);
+}
+
+/* Opens a watch and sends the first status. */
+static enum rpc_code enter(struct rpc_health *health, struct watch *watch, struct rpc_call *call)
+{
+    rpc_streams_lock(&health->watches);
+    enum rpc_code code = rpc_streams_open_locked(&health->watches, &watch->stream, call);
+    if (code == RPC_OK) {
+        rpc_streams_watch_caller(&watch->stream);
+        update_locked(watch);
     }
-    if (health->_shared.watches.count == RPC_HEALTH_WATCHES_MAX) {
-        return RPC_RESOURCE_EXHAUSTED;
-    }
-    list_push_back(&health->_shared.watches, &watch->link);
-    rpc_call_on_cancel(watch->call, on_watch_cancelled, watch);
-    update_locked(watch);
-    return RPC_OK;
+    rpc_streams_unlock(&health->watches);
+    return code;
 }
 
 static void on_watch(struct rpc_call *call, const ProtobufCMessage *message, void *data)
@@ -199,43 +183,26 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message, voi
     struct watch *watch = arena_calloc(rpc_call_arena(call), 1, sizeof(*watch));
     enum rpc_code code = RPC_RESOURCE_EXHAUSTED;
     if (watch != NULL) {
-        *watch = (struct watch){.health = health,
-                                .call = call,
-                                .service = request->service,
-                                .last_sent = NEVER_SENT,
-                                .state = WATCH_IDLE};
-        pthread_mutex_lock(&health->_shared.lock);
-        code = enter_locked(health, watch);
-        pthread_mutex_unlock(&health->_shared.lock);
+        *watch =
+            (struct watch){.health = health, .service = request->service, .last_sent = NEVER_SENT};
+        code = enter(health, watch, call);
     }
     if (code != RPC_OK) {
         rpc_call_fail(call, &(struct rpc_status){.code = code, .message = "no more watches"});
     }
 }
 
-/* The server is stopping: ends what is idle; what is being sent ends when it has been. */
-static void on_server_stop(void *data)
-{
-    struct rpc_health *health = data;
-    pthread_mutex_lock(&health->_shared.lock);
-    health->_shared.stopped = true;
-    LIST_FOREACH_SAFE (&health->_shared.watches, link, following) {
-        struct watch *watch = LIST_OBJECT(link, struct watch, link);
-        if (watch->state == WATCH_IDLE) {
-            end_locked(watch);
-            finish_stopped(watch->call);
-        }
-    }
-    pthread_mutex_unlock(&health->_shared.lock);
-}
-
 /* --- The table -------------------------------------------------------------------------------- */
+
+static void update_each(struct rpc_stream *stream, void *data)
+{
+    (void)data;
+    update_locked(LIST_OBJECT(stream, struct watch, stream));
+}
 
 static void update_all_locked(struct rpc_health *health)
 {
-    LIST_FOREACH_SAFE (&health->_shared.watches, link, following) {
-        update_locked(LIST_OBJECT(link, struct watch, link));
-    }
+    rpc_streams_visit_locked(&health->watches, update_each, NULL);
 }
 
 static int set_locked(struct rpc_health *health, const char *name, bool serving)
@@ -259,20 +226,20 @@ static int set_locked(struct rpc_health *health, const char *name, bool serving)
 
 int rpc_health_set(struct rpc_health *health, const char *service, bool serving)
 {
-    pthread_mutex_lock(&health->_shared.lock);
+    rpc_streams_lock(&health->watches);
     int error = set_locked(health, service, serving);
-    pthread_mutex_unlock(&health->_shared.lock);
+    rpc_streams_unlock(&health->watches);
     return error;
 }
 
 void rpc_health_set_all(struct rpc_health *health, bool serving)
 {
-    pthread_mutex_lock(&health->_shared.lock);
+    rpc_streams_lock(&health->watches);
     for (size_t i = 0; i < health->_shared.service_count; i++) {
         health->_shared.services[i].serving = serving;
     }
     update_all_locked(health);
-    pthread_mutex_unlock(&health->_shared.lock);
+    rpc_streams_unlock(&health->watches);
 }
 
 int rpc_health_create(struct rpc_health **ret)
@@ -281,8 +248,7 @@ int rpc_health_create(struct rpc_health **ret)
     if (health == NULL) {
         return -ENOMEM;
     }
-    CHECK(pthread_mutex_init(&health->_shared.lock, NULL) == 0);
-    list_init(&health->_shared.watches);
+    rpc_streams_init(&health->watches, RPC_HEALTH_WATCHES_MAX, end_locked, finish);
     int error = rpc_health_set(health, "", false);
     if (error != 0) {
         rpc_health_destroy(health);
@@ -297,11 +263,10 @@ void rpc_health_destroy(struct rpc_health *health)
     if (health == NULL) {
         return;
     }
-    CHECK(list_is_empty(&health->_shared.watches));
+    rpc_streams_fini(&health->watches);
     for (size_t i = 0; i < health->_shared.service_count; i++) {
         free(health->_shared.services[i].name);
     }
-    pthread_mutex_destroy(&health->_shared.lock);
     free(health);
 }
 
@@ -323,6 +288,6 @@ int rpc_health_add_to(struct rpc_health *health, struct rpc_server *server)
             return error;
         }
     }
-    rpc_server_on_stop(server, on_server_stop, health);
+    rpc_streams_end_with(&health->watches, server);
     return 0;
 }

@@ -1,23 +1,21 @@
 /*
- * A stream asks and is answered one request at a time, all under one lock:
+ * A stream asks and is answered one request at a time, under the lock of the streams:
  *
- *   ASKED ──answer──▶ SENDING ──sent──▶ WAITING ──request──▶ ASKED
+ *   asked ──answer──▶ sending ──sent──▶ waiting ──request──▶ asked
  *                        │                 │
- *                        └─caller gone─────┴─no more requests, or the server stops──▶ ENDED
+ *                        └─caller gone─────┴─no more requests, or the server stops──▶ closed
  *
- * Being in any state but ENDED is being on the list. The server's stop ends what is WAITING; what
- * is being sent hears of it when it has been. So exactly one of them finishes the call.
+ * The server's stop ends what is waiting; what is being sent hears of it when it has been.
  */
 #include "rpc/reflection.h"
 
 #include "base/arena.h"
-#include "base/list.h"
 #include "contract/contract.h"
 #include "rpc/server.h"
+#include "rpc/streams.h"
 
 #include <errno.h>
 #include <grpc/reflection/v1/reflection.pb-c.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,22 +29,15 @@ typedef Grpc__Reflection__V1__ServerReflectionResponse response_message;
 #define ASKS(what)  GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##what
 #define TELLS(what) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##what
 
-enum stream_state { STREAM_WAITING, STREAM_SENDING, STREAM_ENDED };
-
 struct stream {
-    struct list_link link;
+    struct rpc_stream stream;
     struct rpc_reflection *reflection;
-    struct rpc_call *call;
-    enum stream_state state;
+    bool is_sending;
 };
 
 struct rpc_reflection {
     ProtobufCServiceDescriptor alpha; /* v1's under v1alpha's name */
-    struct {
-        pthread_mutex_t lock;
-        struct list streams;
-        bool stopped;
-    } _shared;
+    struct rpc_streams streams;
 };
 
 /* --- What is told ----------------------------------------------------------------------------- */
@@ -238,12 +229,6 @@ static struct answer *make_answer(const request_message *request)
 
 /* --- Streams ---------------------------------------------------------------------------------- */
 
-static void end_locked(struct stream *stream)
-{
-    list_remove(&stream->reflection->_shared.streams, &stream->link);
-    stream->state = STREAM_ENDED;
-}
-
 static void fail(struct rpc_call *call, enum rpc_code code, const char *text)
 {
     rpc_call_fail(call, &(struct rpc_status){.code = code, .message = text});
@@ -254,44 +239,47 @@ static void on_sent(struct rpc_call *call, bool cancelled, void *data)
     struct stream *stream = data;
     struct rpc_reflection *reflection = stream->reflection;
 
-    pthread_mutex_lock(&reflection->_shared.lock);
-    bool ends = cancelled || reflection->_shared.stopped;
+    rpc_streams_lock(&reflection->streams);
+    bool ends = cancelled || rpc_streams_is_stopping_locked(&reflection->streams);
+    stream->is_sending = false;
     if (ends) {
-        end_locked(stream);
+        rpc_streams_close_locked(&stream->stream);
     } else {
-        stream->state = STREAM_WAITING;
         rpc_call_receive(call); /* under the lock: afterwards the stop may finish the call */
     }
-    pthread_mutex_unlock(&reflection->_shared.lock);
+    rpc_streams_unlock(&reflection->streams);
     if (ends) {
         fail(call, RPC_UNAVAILABLE, "the server is stopping");
     }
 }
 
-/* Puts a new stream on the list; NULL when there are too many of them. */
+/* A new stream; NULL when there are too many of them, or none any more. */
 static struct stream *open_locked(struct rpc_reflection *reflection, struct rpc_call *call)
 {
-    if (reflection->_shared.streams.count == RPC_REFLECTION_STREAMS_MAX) {
+    struct stream *stream = arena_calloc(rpc_call_arena(call), 1, sizeof(*stream));
+    if (stream == NULL ||
+        rpc_streams_open_locked(&reflection->streams, &stream->stream, call) != RPC_OK) {
         return NULL;
     }
-    struct stream *stream = arena_calloc(rpc_call_arena(call), 1, sizeof(*stream));
-    if (stream != NULL) {
-        *stream = (struct stream){.reflection = reflection, .call = call};
-        list_push_back(&reflection->_shared.streams, &stream->link);
-        rpc_call_set_stream(call, stream);
-    }
+    stream->reflection = reflection;
+    rpc_call_set_stream(call, stream);
     return stream;
+}
+
+static bool was_closed_locked(const struct stream *stream)
+{
+    return stream != NULL && !rpc_streams_is_open_locked(&stream->stream);
 }
 
 /* No further request follows; stream is NULL where there never was one. */
 static void on_last(struct rpc_reflection *reflection, struct rpc_call *call, struct stream *stream)
 {
-    pthread_mutex_lock(&reflection->_shared.lock);
-    bool was_ended = stream != NULL && stream->state == STREAM_ENDED;
+    rpc_streams_lock(&reflection->streams);
+    bool was_ended = was_closed_locked(stream);
     if (stream != NULL && !was_ended) {
-        end_locked(stream);
+        rpc_streams_close_locked(&stream->stream);
     }
-    pthread_mutex_unlock(&reflection->_shared.lock);
+    rpc_streams_unlock(&reflection->streams);
     if (!was_ended) {
         rpc_call_finish(call, NULL);
     }
@@ -301,10 +289,10 @@ static void on_last(struct rpc_reflection *reflection, struct rpc_call *call, st
 static bool take_request_locked(struct rpc_reflection *reflection, struct rpc_call *call,
                                 struct stream **stream)
 {
-    if (*stream == NULL && !reflection->_shared.stopped) {
+    if (*stream == NULL) {
         *stream = open_locked(reflection, call);
     }
-    return *stream != NULL && (*stream)->state != STREAM_ENDED;
+    return *stream != NULL && rpc_streams_is_open_locked(&(*stream)->stream);
 }
 
 static void on_request(struct rpc_call *call, const ProtobufCMessage *message, void *data)
@@ -316,35 +304,36 @@ static void on_request(struct rpc_call *call, const ProtobufCMessage *message, v
         return;
     }
     struct answer *answer = make_answer((const void *)message);
-    pthread_mutex_lock(&reflection->_shared.lock);
-    bool was_ended = stream != NULL && stream->state == STREAM_ENDED;
+    rpc_streams_lock(&reflection->streams);
+    bool was_ended = was_closed_locked(stream);
     bool taken = take_request_locked(reflection, call, &stream);
     if (taken && answer != NULL) {
-        stream->state = STREAM_SENDING;
+        stream->is_sending = true;
         rpc_call_send(call, &answer->message.base, on_sent, stream);
     } else if (taken) {
-        end_locked(stream);
+        rpc_streams_close_locked(&stream->stream);
     }
-    pthread_mutex_unlock(&reflection->_shared.lock);
+    rpc_streams_unlock(&reflection->streams);
     if (!was_ended && (!taken || answer == NULL)) {
         fail(call, RPC_RESOURCE_EXHAUSTED, "no more reflection streams");
     }
     free(answer);
 }
 
-static void on_server_stop(void *data)
+static bool end_locked(struct rpc_stream *held, enum rpc_streams_ending ending)
 {
-    struct rpc_reflection *reflection = data;
-    pthread_mutex_lock(&reflection->_shared.lock);
-    reflection->_shared.stopped = true;
-    LIST_FOREACH_SAFE (&reflection->_shared.streams, link, following) {
-        struct stream *stream = LIST_OBJECT(link, struct stream, link);
-        if (stream->state == STREAM_WAITING) {
-            end_locked(stream);
-            fail(stream->call, RPC_UNAVAILABLE, "the server is stopping");
-        }
+    (void)ending;
+    if (LIST_OBJECT(held, struct stream, stream)->is_sending) {
+        return false;
     }
-    pthread_mutex_unlock(&reflection->_shared.lock);
+    rpc_streams_close_locked(held);
+    return true;
+}
+
+static void finish(struct rpc_stream *held, enum rpc_streams_ending ending)
+{
+    (void)ending;
+    fail(held->call, RPC_UNAVAILABLE, "the server is stopping");
 }
 
 /* --- Both versions ---------------------------------------------------------------------------- */
@@ -355,8 +344,7 @@ int rpc_reflection_create(struct rpc_reflection **ret)
     if (reflection == NULL) {
         return -ENOMEM;
     }
-    CHECK(pthread_mutex_init(&reflection->_shared.lock, NULL) == 0);
-    list_init(&reflection->_shared.streams);
+    rpc_streams_init(&reflection->streams, RPC_REFLECTION_STREAMS_MAX, end_locked, finish);
     reflection->alpha = grpc__reflection__v1__server_reflection__descriptor;
     reflection->alpha.name = ALPHA_NAME;
     *ret = reflection;
@@ -368,8 +356,7 @@ void rpc_reflection_destroy(struct rpc_reflection *reflection)
     if (reflection == NULL) {
         return;
     }
-    CHECK(list_is_empty(&reflection->_shared.streams));
-    pthread_mutex_destroy(&reflection->_shared.lock);
+    rpc_streams_fini(&reflection->streams);
     free(reflection);
 }
 
@@ -392,6 +379,6 @@ int rpc_reflection_add_to(struct rpc_reflection *reflection, struct rpc_server *
             return error;
         }
     }
-    rpc_server_on_stop(server, on_server_stop, reflection);
+    rpc_streams_end_with(&reflection->streams, server);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "orders/adapters/grpc/messages.h"
 #include "rpc/server.h"
+#include "rpc/streams.h"
 
 #include <errno.h>
 
@@ -91,6 +92,18 @@ void calls_refuse_fields(const struct calls *calls, struct rpc_call *call,
     struct rpc_violation items[VIOLATIONS_MAX];
     struct rpc_status status = messages_violations(violations, items);
     calls_refuse_status(calls, call, &status);
+}
+
+bool calls_hold(const struct calls *calls, struct rpc_call *call, struct rpc_streams *streams,
+                struct rpc_stream *stream)
+{
+    rpc_streams_lock(streams);
+    enum rpc_code code = rpc_streams_open_locked(streams, stream, call);
+    rpc_streams_unlock(streams);
+    if (code != RPC_OK) {
+        calls_refuse(calls, call, code == RPC_UNAVAILABLE ? VERDICT_DRAINING : VERDICT_OVERLOADED);
+    }
+    return code == RPC_OK;
 }
 
 /* --- Calls that are answered by a worker ----------------------------------------------------- */

@@ -14,6 +14,8 @@ struct Google__Rpc__Status;
 struct access;
 struct rpc_call;
 struct rpc_status;
+struct rpc_stream;
+struct rpc_streams;
 
 /* Who hears of answers, for metrics; any thread, several at once; must not block. */
 struct calls_observer {
@@ -68,6 +70,11 @@ void calls_refuse_fields(const struct calls *calls, struct rpc_call *call,
                          const struct violations *violations);
 void calls_refuse_status(const struct calls *calls, struct rpc_call *call,
                          const struct rpc_status *status);
+
+/* Makes the call an open one of a service's streams (rpc/streams.h), or refuses it and returns
+ * false. */
+bool calls_hold(const struct calls *calls, struct rpc_call *call, struct rpc_streams *streams,
+                struct rpc_stream *stream) MUST_CHECK;
 
 /* --- Calls that are answered by a worker ----------------------------------------------------- */
 

@@ -10,8 +10,8 @@
  *
  * In opening and reading the stream is its job's: whoever wants to end it then leaves a note, and
  * the job ends it when it comes back. In the other states whoever ends it does so at once. A stream
- * lives in its call's arena; one lock guards all streams, the board's comes second. Jobs are
- * submitted and calls finished after the lock is given back.
+ * is held as rpc/streams.h says, and shares its lock; the board's comes second. Jobs are submitted
+ * and calls finished after the lock is given back.
  */
 #include "orders/adapters/grpc/event_stream.h"
 
@@ -19,10 +19,10 @@
 #include "orders/adapters/grpc/messages.h"
 #include "orders/board/board.h"
 #include "rpc/server.h"
+#include "rpc/streams.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -43,9 +43,9 @@ enum ending {
 };
 
 struct stream {
+    struct rpc_stream held;
     struct event_stream *service;
-    struct rpc_call *call;
-    struct list_link link, todo;
+    struct list_link todo;
     struct lane_job job;
     struct board_watch watch;
     struct uuid sale_id;
@@ -66,25 +66,11 @@ struct stream {
 struct event_stream {
     struct event_stream_config config;
     struct board_listener listener;
-    struct {
-        pthread_mutex_t lock;
-        struct list streams;
-        bool is_stopping;
-    } _shared;
+    struct rpc_streams streams;
 };
 
 /* What is to be done once the lock is given back. */
 enum act { ACT_NONE, ACT_READ, ACT_FINISH };
-
-static void lock(struct event_stream *service)
-{
-    pthread_mutex_lock(&service->_shared.lock);
-}
-
-static void unlock(struct event_stream *service)
-{
-    pthread_mutex_unlock(&service->_shared.lock);
-}
 
 /* --- Ending ---------------------------------------------------------------------------------- */
 
@@ -96,7 +82,7 @@ static bool is_with_job(const struct stream *stream)
 static void detach_locked(struct stream *stream)
 {
     board_unwatch(stream->service->config.board, &stream->watch);
-    list_remove(&stream->service->_shared.streams, &stream->link);
+    rpc_streams_close_locked(&stream->held);
 }
 
 /* Ends the stream, unless somebody has: now, or when its job comes back. */
@@ -120,7 +106,7 @@ static void refuse_pruned(const struct stream *stream)
     snprintf(text, sizeof(text), "the oldest sequence that can still be read is %" PRId64,
              stream->page.oldest_sequence);
     struct rpc_status status = messages_reason("EVENTS_PRUNED", text);
-    calls_refuse_status(stream->service->config.calls, stream->call, &status);
+    calls_refuse_status(stream->service->config.calls, stream->held.call, &status);
 }
 
 static void refuse_beyond(const struct stream *stream)
@@ -128,7 +114,7 @@ static void refuse_beyond(const struct stream *stream)
     struct violations violations = {0};
     violations_add(&violations, "from_sequence",
                    "must be at most one above the sale's version, or 0 for the oldest");
-    calls_refuse_fields(stream->service->config.calls, stream->call, &violations);
+    calls_refuse_fields(stream->service->config.calls, stream->held.call, &violations);
 }
 
 /* Finishes the call of a stream that has ended; the stream is gone afterwards. */
@@ -137,10 +123,10 @@ static void finish(struct stream *stream)
     arena_fini(&stream->arena); /* what is being sent was packed */
     switch (stream->ending) {
     case ENDING_GONE:
-        rpc_call_finish(stream->call, NULL);
+        rpc_call_finish(stream->held.call, NULL);
         return;
     case ENDING_REFUSED:
-        calls_refuse(stream->service->config.calls, stream->call, stream->verdict);
+        calls_refuse(stream->service->config.calls, stream->held.call, stream->verdict);
         return;
     case ENDING_PRUNED:
         refuse_pruned(stream);
@@ -165,16 +151,20 @@ static void do_act(struct stream *stream, enum act act)
     }
 }
 
-static void on_cancel(struct rpc_call *call, bool cancelled, void *data)
+/* The caller has gone, or the server stops. */
+static bool end_held_locked(struct rpc_stream *held, enum rpc_streams_ending ending)
 {
-    struct stream *stream = data;
-    struct event_stream *service = stream->service;
-    (void)call;
-    (void)cancelled;
-    lock(service);
-    enum act act = end_locked(stream, ENDING_GONE, VERDICT_DONE);
-    unlock(service);
-    do_act(stream, act);
+    struct stream *stream = LIST_OBJECT(held, struct stream, held);
+    enum act act = ending == RPC_STREAMS_GONE
+                       ? end_locked(stream, ENDING_GONE, VERDICT_DONE)
+                       : end_locked(stream, ENDING_REFUSED, VERDICT_DRAINING);
+    return act == ACT_FINISH;
+}
+
+static void finish_held(struct rpc_stream *held, enum rpc_streams_ending ending)
+{
+    (void)ending; /* the stream has it, in more detail */
+    finish(LIST_OBJECT(held, struct stream, held));
 }
 
 /* --- Sending --------------------------------------------------------------------------------- */
@@ -186,17 +176,18 @@ static void on_sent(struct rpc_call *call, bool cancelled, void *data)
     struct stream *stream = data;
     struct event_stream *service = stream->service;
     enum act act = ACT_NONE;
+    (void)call;
     if (cancelled) {
-        on_cancel(call, cancelled, data);
+        rpc_streams_lose_caller(&stream->held);
         return;
     }
-    lock(service);
+    rpc_streams_lock(&service->streams);
     if (stream->ending == ENDING_NOT) {
         CHECK(stream->state == SENDING);
         stream->at++;
         act = advance_locked(stream);
     }
-    unlock(service);
+    rpc_streams_unlock(&service->streams);
     do_act(stream, act);
 }
 
@@ -211,7 +202,7 @@ static enum act send_locked(struct stream *stream)
     }
     stream->next = event->sequence + 1;
     stream->from_oldest = false;
-    rpc_call_send(stream->call, &message->base, on_sent, stream);
+    rpc_call_send(stream->held.call, &message->base, on_sent, stream);
     return ACT_NONE;
 }
 
@@ -272,8 +263,8 @@ static void come_back(struct stream *stream, enum store_result result)
 {
     struct event_stream *service = stream->service;
     enum act act = ACT_FINISH;
-    lock(service);
-    if (stream->ending == ENDING_NOT && service->_shared.is_stopping) {
+    rpc_streams_lock(&service->streams);
+    if (stream->ending == ENDING_NOT && rpc_streams_is_stopping_locked(&service->streams)) {
         stream->ending = ENDING_REFUSED;
         stream->verdict = VERDICT_DRAINING;
     }
@@ -282,7 +273,7 @@ static void come_back(struct stream *stream, enum store_result result)
     } else {
         act = take_result_locked(stream, result);
     }
-    unlock(service);
+    rpc_streams_unlock(&service->streams);
     do_act(stream, act);
 }
 
@@ -309,9 +300,9 @@ static void refuse(struct lane_job *job, enum verdict verdict)
     struct stream *stream = LIST_OBJECT(job, struct stream, job);
     struct event_stream *service = stream->service;
     if (verdict == VERDICT_DRAINING || stream->state == OPENING) {
-        lock(service);
+        rpc_streams_lock(&service->streams);
         (void)end_locked(stream, ENDING_REFUSED, verdict);
-        unlock(service);
+        rpc_streams_unlock(&service->streams);
     }
     come_back(stream, STORE_UNAVAILABLE);
 }
@@ -321,9 +312,9 @@ static void refuse(struct lane_job *job, enum verdict verdict)
 static void end_opening(struct stream *stream, enum ending ending, enum verdict verdict)
 {
     struct event_stream *service = stream->service;
-    lock(service);
+    rpc_streams_lock(&service->streams);
     (void)end_locked(stream, ending, verdict);
-    unlock(service);
+    rpc_streams_unlock(&service->streams);
     come_back(stream, STORE_OK);
 }
 
@@ -372,10 +363,10 @@ static void run_opening(struct lane_job *job, const struct store *store, struct 
         end_opening(stream, ENDING_REFUSED, VERDICT_OVERLOADED);
         return;
     }
-    lock(service);
+    rpc_streams_lock(&service->streams);
     stream->state = READING;
     stream->version = stream->version > seen.sale.version ? stream->version : seen.sale.version;
-    unlock(service);
+    rpc_streams_unlock(&service->streams);
     run(job, store, arena);
 }
 
@@ -389,30 +380,13 @@ static void submit(struct stream *stream)
     lanes_submit_job(stream->service->config.calls->config.lanes, &stream->job);
 }
 
-static enum verdict admit(struct event_stream *service, struct stream *stream)
+static void open_stream(struct event_stream *service, struct stream *stream, struct rpc_call *call)
 {
-    enum verdict verdict = VERDICT_DONE;
-    lock(service);
-    if (service->_shared.is_stopping) {
-        verdict = VERDICT_DRAINING;
-    } else if (service->_shared.streams.count >= service->config.streams_max) {
-        verdict = VERDICT_OVERLOADED;
-    } else {
-        list_push_back(&service->_shared.streams, &stream->link);
-    }
-    unlock(service);
-    return verdict;
-}
-
-static void open_stream(struct event_stream *service, struct stream *stream)
-{
-    enum verdict verdict = admit(service, stream);
-    if (verdict != VERDICT_DONE) {
-        calls_refuse(service->config.calls, stream->call, verdict);
+    if (!calls_hold(service->config.calls, call, &service->streams, &stream->held)) {
         return;
     }
     arena_init(&stream->arena, PAGE_BLOCK_BYTES, service->config.page_bytes_max);
-    rpc_call_on_cancel(stream->call, on_cancel, stream); /* a note only: the job comes first */
+    rpc_streams_watch_caller(&stream->held); /* a note only: the job comes first */
     submit(stream);
 }
 
@@ -437,19 +411,24 @@ static void handle(struct rpc_call *call, const ProtobufCMessage *message, void 
     }
     uuid_format(&stream->sale_id, stream->sale_text);
     stream->service = service;
-    stream->call = call;
     stream->state = OPENING;
     stream->next = request->from_sequence;
     stream->from_oldest = request->from_sequence == 0;
-    open_stream(service, stream);
+    open_stream(service, stream, call);
 }
 
 /* --- News ------------------------------------------------------------------------------------ */
 
-static bool wants_read(const struct stream *stream)
+/* Takes the stream for its job, where it is one that reads now. */
+static void take_reader(struct rpc_stream *held, void *data)
 {
-    return stream->state == RETRYING ||
-           (stream->state == WAITING && stream->version >= stream->next);
+    struct stream *stream = LIST_OBJECT(held, struct stream, held);
+    struct list *readers = data;
+    if (stream->state == RETRYING ||
+        (stream->state == WAITING && stream->version >= stream->next)) {
+        stream->state = READING; /* nobody else ends it from now on */
+        list_push_back(readers, &stream->todo);
+    }
 }
 
 static void take_news_locked(struct event_stream *service)
@@ -468,39 +447,14 @@ static void take_news_locked(struct event_stream *service)
 static void on_read(void *data)
 {
     struct event_stream *service = data;
-    struct list todo;
-    list_init(&todo);
-    lock(service);
+    struct list readers;
+    list_init(&readers);
+    rpc_streams_lock(&service->streams);
     take_news_locked(service);
-    LIST_FOREACH_SAFE (&service->_shared.streams, link, following) {
-        struct stream *stream = LIST_OBJECT(link, struct stream, link);
-        if (wants_read(stream)) {
-            stream->state = READING; /* nobody else ends it from now on */
-            list_push_back(&todo, &stream->todo);
-        }
-    }
-    unlock(service);
-    for (struct list_link *link; (link = list_pop_front(&todo)) != NULL;) {
+    rpc_streams_visit_locked(&service->streams, take_reader, &readers);
+    rpc_streams_unlock(&service->streams);
+    for (struct list_link *link; (link = list_pop_front(&readers)) != NULL;) {
         submit(LIST_OBJECT(link, struct stream, todo));
-    }
-}
-
-static void on_stop(void *data)
-{
-    struct event_stream *service = data;
-    struct list todo;
-    list_init(&todo);
-    lock(service);
-    service->_shared.is_stopping = true;
-    LIST_FOREACH_SAFE (&service->_shared.streams, link, following) {
-        struct stream *stream = LIST_OBJECT(link, struct stream, link);
-        if (end_locked(stream, ENDING_REFUSED, VERDICT_DRAINING) == ACT_FINISH) {
-            list_push_back(&todo, &stream->todo);
-        }
-    }
-    unlock(service);
-    for (struct list_link *link; (link = list_pop_front(&todo)) != NULL;) {
-        finish(LIST_OBJECT(link, struct stream, todo));
     }
 }
 
@@ -514,8 +468,7 @@ int event_stream_create(const struct event_stream_config *config, struct event_s
     }
     service->config = *config;
     service->listener = (struct board_listener){.on_read = on_read, .data = service};
-    pthread_mutex_init(&service->_shared.lock, NULL);
-    list_init(&service->_shared.streams);
+    rpc_streams_init(&service->streams, config->streams_max, end_held_locked, finish_held);
     board_add_listener(config->board, &service->listener);
     *ret = service;
     return 0;
@@ -526,8 +479,7 @@ void event_stream_destroy(struct event_stream *service)
     if (service == NULL) {
         return;
     }
-    CHECK(list_is_empty(&service->_shared.streams));
-    pthread_mutex_destroy(&service->_shared.lock);
+    rpc_streams_fini(&service->streams);
     free(service);
 }
 
@@ -541,14 +493,11 @@ int event_stream_add(struct rpc_server *server, struct event_stream *service)
         .data = service,
         .slots = SLOTS,
     };
-    rpc_server_on_stop(server, on_stop, service);
+    rpc_streams_end_with(&service->streams, server);
     return rpc_server_add(server, &method);
 }
 
 size_t event_stream_streams(struct event_stream *service)
 {
-    lock(service);
-    size_t count = service->_shared.streams.count;
-    unlock(service);
-    return count;
+    return rpc_streams_count(&service->streams);
 }

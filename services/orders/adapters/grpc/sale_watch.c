@@ -4,9 +4,9 @@
  *   opening ──sales read, held on the board──▶ idle ◀──▶ sending ──caller gone, drain──▶ closed
  *      └── no such sale, no database, no room ─────────────────────────────────────────────▲
  *
- * A stream lives in its call's arena. One lock guards all streams; under it the board is asked
- * (whose lock comes second) and messages are handed to the core, which does not block. Whoever
- * closes a stream takes it off everything under the lock, and finishes the call after it.
+ * Streams are held as rpc/streams.h says, and share its lock; under it the board is asked (whose
+ * lock comes second) and messages are handed to the core, which does not block. Whoever closes a
+ * stream takes it off everything under the lock, and finishes the call after it.
  */
 #include "orders/adapters/grpc/sale_watch.h"
 
@@ -14,9 +14,9 @@
 #include "orders/adapters/grpc/messages.h"
 #include "orders/board/board.h"
 #include "rpc/server.h"
+#include "rpc/streams.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #define SLOTS 16
@@ -34,10 +34,9 @@ struct watched {
 };
 
 struct stream {
+    struct rpc_stream held;
     struct sale_watch *service;
-    struct rpc_call *call;
     struct lane_job job; /* reads the sales for the first time */
-    struct list_link link, closing;
     bool is_opening, is_sending;
     struct list dirty;
     size_t count;
@@ -48,24 +47,9 @@ struct stream {
 struct sale_watch {
     const struct calls *calls;
     struct board *board;
-    size_t streams_max;
     struct board_listener listener;
-    struct {
-        pthread_mutex_t lock;
-        struct list streams; /* all but the closed */
-        bool is_stopping;
-    } _shared;
+    struct rpc_streams streams; /* all but the closed */
 };
-
-static void lock(struct sale_watch *service)
-{
-    pthread_mutex_lock(&service->_shared.lock);
-}
-
-static void unlock(struct sale_watch *service)
-{
-    pthread_mutex_unlock(&service->_shared.lock);
-}
 
 /* --- Closing --------------------------------------------------------------------------------- */
 
@@ -75,65 +59,38 @@ static void detach_locked(struct stream *stream)
     for (size_t i = 0; i < stream->count; i++) {
         board_unwatch(stream->service->board, &stream->sales[i].watch);
     }
-    list_remove(&stream->service->_shared.streams, &stream->link);
+    rpc_streams_close_locked(&stream->held);
 }
 
-static bool is_closed_locked(const struct stream *stream)
-{
-    return !list_link_is_linked(&stream->link);
-}
-
-/* Closes a stream, unless somebody has, and tells its caller why. */
+/* Closes a stream that opens, which nobody else does, and tells its caller why. */
 static void close_for(struct stream *stream, enum verdict verdict)
 {
     struct sale_watch *service = stream->service;
-    struct rpc_call *call = stream->call;
-    lock(service);
-    bool is_ours = !is_closed_locked(stream);
-    if (is_ours) {
-        detach_locked(stream);
-    }
-    unlock(service);
-    if (is_ours) {
-        calls_refuse(service->calls, call, verdict);
-    }
+    rpc_streams_lock(&service->streams);
+    detach_locked(stream);
+    rpc_streams_unlock(&service->streams);
+    calls_refuse(service->calls, stream->held.call, verdict);
 }
 
-/* The caller has gone. */
-static void on_cancel(struct rpc_call *call, bool cancelled, void *data)
+/* The caller has gone, or the server stops. */
+static bool end_locked(struct rpc_stream *held, enum rpc_streams_ending ending)
 {
-    struct stream *stream = data;
-    struct sale_watch *service = stream->service;
-    (void)cancelled;
-    lock(service);
-    bool is_ours = !is_closed_locked(stream) && !stream->is_opening;
-    if (is_ours) {
-        detach_locked(stream);
+    struct stream *stream = LIST_OBJECT(held, struct stream, held);
+    (void)ending;
+    if (stream->is_opening) { /* it looks itself at both */
+        return false;
     }
-    unlock(service);
-    if (is_ours) {
-        rpc_call_finish(call, NULL);
-    }
+    detach_locked(stream);
+    return true;
 }
 
-static void on_stop(void *data)
+static void finish(struct rpc_stream *held, enum rpc_streams_ending ending)
 {
-    struct sale_watch *service = data;
-    struct list closed;
-    list_init(&closed);
-    lock(service);
-    service->_shared.is_stopping = true;
-    LIST_FOREACH_SAFE (&service->_shared.streams, link, following) {
-        struct stream *stream = LIST_OBJECT(link, struct stream, link);
-        if (!stream->is_opening) { /* one that opens looks at is_stopping */
-            detach_locked(stream);
-            list_push_back(&closed, &stream->closing);
-        }
-    }
-    unlock(service);
-    for (struct list_link *link; (link = list_pop_front(&closed)) != NULL;) {
-        struct stream *stream = LIST_OBJECT(link, struct stream, closing);
-        calls_refuse(service->calls, stream->call, VERDICT_DRAINING);
+    const struct stream *stream = LIST_OBJECT(held, struct stream, held);
+    if (ending == RPC_STREAMS_GONE) {
+        rpc_call_finish(held->call, NULL);
+    } else {
+        calls_refuse(stream->service->calls, held->call, VERDICT_DRAINING);
     }
 }
 
@@ -170,7 +127,7 @@ static void send_next_locked(struct stream *stream)
             note_sent(watched, &sale.seen);
             messages_sale(&sale.seen.sale, sale.seen.now_us, &message);
             stream->is_sending = true;
-            rpc_call_send(stream->call, &message.message.base, on_sent, stream);
+            rpc_call_send(stream->held.call, &message.message.base, on_sent, stream);
         }
     }
 }
@@ -178,17 +135,18 @@ static void send_next_locked(struct stream *stream)
 static void on_sent(struct rpc_call *call, bool cancelled, void *data)
 {
     struct stream *stream = data;
-    struct sale_watch *service = stream->service;
+    struct rpc_streams *streams = &stream->service->streams;
+    (void)call;
     if (cancelled) {
-        on_cancel(call, cancelled, data);
+        rpc_streams_lose_caller(&stream->held);
         return;
     }
-    lock(service);
+    rpc_streams_lock(streams);
     stream->is_sending = false;
-    if (!is_closed_locked(stream)) {
+    if (rpc_streams_is_open_locked(&stream->held)) {
         send_next_locked(stream);
     }
-    unlock(service);
+    rpc_streams_unlock(streams);
 }
 
 static void make_dirty_locked(struct watched *watched)
@@ -204,7 +162,7 @@ static void on_read(void *data)
     struct sale_watch *service = data;
     struct board_sale sale;
     struct board_watch *watch;
-    lock(service);
+    rpc_streams_lock(&service->streams);
     while ((watch = board_take_news(service->board, &service->listener, &sale)) != NULL) {
         struct watched *watched = watch->data;
         make_dirty_locked(watched);
@@ -212,7 +170,7 @@ static void on_read(void *data)
             send_next_locked(watched->stream);
         }
     }
-    unlock(service);
+    rpc_streams_unlock(&service->streams);
 }
 
 /* --- Opening --------------------------------------------------------------------------------- */
@@ -251,9 +209,9 @@ static enum verdict hold_sales(struct stream *stream, const struct store_sale_pa
 static void open_stream(struct stream *stream)
 {
     struct sale_watch *service = stream->service;
-    struct rpc_call *call = stream->call;
-    lock(service);
-    bool is_stopping = service->_shared.is_stopping;
+    struct rpc_call *call = stream->held.call;
+    rpc_streams_lock(&service->streams);
+    bool is_stopping = rpc_streams_is_stopping_locked(&service->streams);
     stream->is_opening = false;
     if (is_stopping) {
         detach_locked(stream);
@@ -262,9 +220,9 @@ static void open_stream(struct stream *stream)
             make_dirty_locked(&stream->sales[i]);
         }
         send_next_locked(stream);
-        rpc_call_on_cancel(call, on_cancel, stream);
+        rpc_streams_watch_caller(&stream->held);
     }
-    unlock(service);
+    rpc_streams_unlock(&service->streams);
     if (is_stopping) {
         calls_refuse(service->calls, call, VERDICT_DRAINING);
     }
@@ -330,9 +288,8 @@ static void read_request(struct stream *stream,
     }
 }
 
-static struct stream *make_stream(struct sale_watch *service, struct rpc_call *call, size_t sales)
+static struct stream *make_stream(struct sale_watch *service, struct arena *arena, size_t sales)
 {
-    struct arena *arena = rpc_call_arena(call);
     struct stream *stream = arena_calloc(arena, 1, sizeof(*stream));
     struct watched *watched = arena_calloc(arena, sales, sizeof(*watched));
     struct uuid *sale_ids = arena_calloc(arena, sales, sizeof(*sale_ids));
@@ -341,29 +298,12 @@ static struct stream *make_stream(struct sale_watch *service, struct rpc_call *c
     }
     *stream = (struct stream){
         .service = service,
-        .call = call,
         .is_opening = true,
         .sales = watched,
         .sale_ids = sale_ids,
     };
     list_init(&stream->dirty);
     return stream;
-}
-
-/* VERDICT_DONE when the stream is one of the service's, or why it may not be. */
-static enum verdict admit(struct sale_watch *service, struct stream *stream)
-{
-    enum verdict verdict = VERDICT_DONE;
-    lock(service);
-    if (service->_shared.is_stopping) {
-        verdict = VERDICT_DRAINING;
-    } else if (service->_shared.streams.count >= service->streams_max) {
-        verdict = VERDICT_OVERLOADED;
-    } else {
-        list_push_back(&service->_shared.streams, &stream->link);
-    }
-    unlock(service);
-    return verdict;
 }
 
 static void handle(struct rpc_call *call, const ProtobufCMessage *message, void *data)
@@ -375,7 +315,7 @@ static void handle(struct rpc_call *call, const ProtobufCMessage *message, void 
     size_t sales = request->n_sale_ids;
 
     sales = sales < 1 ? 1 : sales > SALE_WATCH_SALES_MAX ? SALE_WATCH_SALES_MAX : sales;
-    struct stream *stream = make_stream(service, call, sales);
+    struct stream *stream = make_stream(service, rpc_call_arena(call), sales);
     if (stream == NULL) {
         calls_refuse(calls, call, VERDICT_OVERLOADED);
         return;
@@ -385,9 +325,7 @@ static void handle(struct rpc_call *call, const ProtobufCMessage *message, void 
         calls_refuse_fields(calls, call, &violations);
         return;
     }
-    enum verdict verdict = admit(service, stream);
-    if (verdict != VERDICT_DONE) {
-        calls_refuse(calls, call, verdict);
+    if (!calls_hold(calls, call, &service->streams, &stream->held)) {
         return;
     }
     stream->job = (struct lane_job){
@@ -409,10 +347,8 @@ int sale_watch_create(const struct calls *calls, struct board *board, size_t str
     }
     service->calls = calls;
     service->board = board;
-    service->streams_max = streams_max;
     service->listener = (struct board_listener){.on_read = on_read, .data = service};
-    pthread_mutex_init(&service->_shared.lock, NULL);
-    list_init(&service->_shared.streams);
+    rpc_streams_init(&service->streams, streams_max, end_locked, finish);
     board_add_listener(board, &service->listener);
     *ret = service;
     return 0;
@@ -423,8 +359,7 @@ void sale_watch_destroy(struct sale_watch *service)
     if (service == NULL) {
         return;
     }
-    CHECK(list_is_empty(&service->_shared.streams));
-    pthread_mutex_destroy(&service->_shared.lock);
+    rpc_streams_fini(&service->streams);
     free(service);
 }
 
@@ -438,14 +373,11 @@ int sale_watch_add(struct rpc_server *server, struct sale_watch *service)
         .data = service,
         .slots = SLOTS,
     };
-    rpc_server_on_stop(server, on_stop, service);
+    rpc_streams_end_with(&service->streams, server);
     return rpc_server_add(server, &method);
 }
 
 size_t sale_watch_streams(struct sale_watch *service)
 {
-    lock(service);
-    size_t count = service->_shared.streams.count;
-    unlock(service);
-    return count;
+    return rpc_streams_count(&service->streams);
 }
