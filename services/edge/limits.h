@@ -52,9 +52,23 @@
 /* A sale that opens sooner than this is not refused as not open: clocks, and the way here. */
 #define EDGE_BOARD_START_MARGIN_MS 1000
 
+/* --- Reads ---------------------------------------------------------------------------------- */
+
+/* Different reads at a time, per loop: calls that are in flight or gather. */
+#define EDGE_READ_CALLS_PER_LOOP_MAX 256
+/* Chains in which the same read is looked for; a power of two. */
+#define EDGE_READ_CHAINS_PER_LOOP 256
+/* Requests that share one such call, and all that wait for one, per loop. */
+#define EDGE_READS_PER_CALL_MAX 8192
+#define EDGE_READS_PER_LOOP_MAX 32768
+/* Message and credentials of a read that may share its call; a longer one goes alone. */
+#define EDGE_JOINED_QUESTION_BYTES_MAX 512
+/* A call that is not back after this long does not keep the next of its kind waiting any more. */
+#define EDGE_READ_PATIENCE_MS 500
+
 /* --- Everything else ------------------------------------------------------------------------ */
 
-/* Calls other than batches in flight, per loop. */
+/* Calls other than batches and shared reads in flight, per loop. */
 #define EDGE_UNARY_CALLS_PER_LOOP_MAX 256
 
 /* --- Time ----------------------------------------------------------------------------------- */
@@ -123,6 +137,13 @@ _Static_assert(EDGE_BOARD_NEWCOMERS_PER_ROUND < EDGE_BOARD_POSITIONS_MAX,
                "most of a call is for sales that exist");
 _Static_assert(EDGE_CALLS_PER_SALE_MAX < EDGE_BATCH_CALLS_PER_LOOP_MAX,
                "one sale cannot take all calls");
+_Static_assert((EDGE_READ_CHAINS_PER_LOOP & (EDGE_READ_CHAINS_PER_LOOP - 1)) == 0,
+               "chains are chosen by a mask");
+_Static_assert(2 * EDGE_READS_PER_CALL_MAX < EDGE_READS_PER_LOOP_MAX,
+               "the readers of one page cannot take all room");
+_Static_assert(EDGE_READ_PATIENCE_MS > EDGE_RETRY_PAUSE_MS &&
+                   EDGE_READ_PATIENCE_MS * 4 < EDGE_CALL_LIFE_MS,
+               "a stuck call is overtaken in time for those behind it");
 _Static_assert(EDGE_RETRY_PAUSE_MS * 4 < EDGE_CALL_LIFE_MS, "there is time for a second attempt");
 
 #endif

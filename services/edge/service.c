@@ -83,9 +83,19 @@ static int64_t unary_calls_in_use(void *data)
     return (int64_t)server_unary_calls(((struct service *)data)->server);
 }
 
+static int64_t read_calls_in_use(void *data)
+{
+    return (int64_t)server_read_calls(((struct service *)data)->server);
+}
+
+static int64_t reads_in_use(void *data)
+{
+    return (int64_t)server_reads(((struct service *)data)->server);
+}
+
 static int64_t calls_in_use(void *data)
 {
-    return batch_calls_in_use(data) + unary_calls_in_use(data);
+    return batch_calls_in_use(data) + read_calls_in_use(data) + unary_calls_in_use(data);
 }
 
 static int64_t board_sales_in_use(void *data)
@@ -117,11 +127,18 @@ static void add_limits(struct service *service)
          loops * EDGE_BATCH_CALLS_PER_LOOP_MAX, batch_calls_in_use, service, false},
         {"batch_calls_per_sale", "BatchPlaceOrders calls of one sale in flight.", "calls",
          "EDGE_LOOPS", loops * EDGE_CALLS_PER_SALE_MAX, NULL, NULL, false},
+        {"read_calls", "Different reads: calls in flight, or gathering behind one.", "calls",
+         "EDGE_LOOPS", loops * EDGE_READ_CALLS_PER_LOOP_MAX, read_calls_in_use, service, false},
+        {"waiting_reads", "Reads that wait for such a call.", "reads", "EDGE_LOOPS",
+         loops * EDGE_READS_PER_LOOP_MAX, reads_in_use, service, false},
+        {"reads_per_call", "Reads that share one call.", "reads", "", EDGE_READS_PER_CALL_MAX, NULL,
+         NULL, false},
         {"unary_calls", "Other calls in flight.", "calls", "EDGE_LOOPS",
          loops * EDGE_UNARY_CALLS_PER_LOOP_MAX, unary_calls_in_use, service, false},
-        {"calls_in_flight", "Calls in flight, of both kinds.", "calls", "EDGE_LOOPS",
-         loops * (EDGE_BATCH_CALLS_PER_LOOP_MAX + EDGE_UNARY_CALLS_PER_LOOP_MAX), calls_in_use,
-         service, false},
+        {"calls_in_flight", "Calls of all kinds.", "calls", "EDGE_LOOPS",
+         loops * (EDGE_BATCH_CALLS_PER_LOOP_MAX + EDGE_READ_CALLS_PER_LOOP_MAX +
+                  EDGE_UNARY_CALLS_PER_LOOP_MAX),
+         calls_in_use, service, false},
         {"board_sales", "Sales on the board.", "sales", "", EDGE_BOARD_SALES_MAX,
          board_sales_in_use, service, false},
         {"board_filter_bytes", "Filters of order ids on the board.", "bytes", "",

@@ -295,12 +295,29 @@ static void answer_unshowable(struct exchange *exchange, int error)
     }
 }
 
-static void answer_message(struct exchange *exchange, const ProtobufCMessage *message)
+/* The message as the route shows it; written once for all whom the same reply answers. */
+static int write_reply(struct exchange *exchange, const struct upstream_answer *answer,
+                       struct reply *ret)
+{
+    struct shared_reply *shared = &exchange->loop->shared_reply;
+    uint64_t number = answer->reply_number;
+    if (number != 0 &&
+        shared_reply_find(shared, number, exchange->route, &exchange->req->pool, ret)) {
+        return 0;
+    }
+    exchange->memory.bytes_left = EDGE_REPLY_MEMORY_BYTES_MAX;
+    int error = reply_write(exchange->loop->config->schema, exchange->route, answer->message,
+                            EDGE_REPLY_JSON_BYTES_MAX, &exchange->allocator, ret);
+    if (error == 0 && number != 0) {
+        shared_reply_keep(shared, number, exchange->route, ret);
+    }
+    return error;
+}
+
+static void answer_message(struct exchange *exchange, const struct upstream_answer *answer)
 {
     struct reply reply;
-    exchange->memory.bytes_left = EDGE_REPLY_MEMORY_BYTES_MAX;
-    int error = reply_write(exchange->loop->config->schema, exchange->route, message,
-                            EDGE_REPLY_JSON_BYTES_MAX, &exchange->allocator, &reply);
+    int error = write_reply(exchange, answer, &reply);
     if (error != 0) {
         answer_unshowable(exchange, error);
         return;
@@ -338,7 +355,7 @@ static void tell(struct exchange *exchange, const struct upstream_answer *answer
     struct problem problem;
     switch (answer->verdict) {
     case ATTEMPT_SAY_DONE:
-        answer_message(exchange, answer->message);
+        answer_message(exchange, answer);
         return;
     case ATTEMPT_SAY_REFUSED:
         problem = problem_of_status(answer->status, answer->reason);

@@ -225,6 +225,10 @@ static void publish(struct loop *loop)
                           memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.unary_calls, upstream_unary_calls(loop->upstream),
                           memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.read_calls, upstream_read_calls(loop->upstream),
+                          memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.reads, upstream_reads(loop->upstream),
+                          memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.answered, loop->counts.answered, memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.refused_draining, loop->counts.refused_draining,
                           memory_order_relaxed);
@@ -413,6 +417,7 @@ static void *run(void *data)
         (void)h2o_evloop_run(loop->context.loop, wait);
         loop->sends = 0;
         upstream_tick(loop->upstream);
+        shared_reply_forget(&loop->shared_reply);
         obey(loop);
         if (loop->_accept_resumes_at_ns != 0) {
             resume_accepting(loop, clock_monotonic_ns());
@@ -492,6 +497,16 @@ size_t loop_batch_calls(const struct loop *loop)
 size_t loop_unary_calls(const struct loop *loop)
 {
     return atomic_load_explicit(&loop->_shared.unary_calls, memory_order_relaxed);
+}
+
+size_t loop_read_calls(const struct loop *loop)
+{
+    return atomic_load_explicit(&loop->_shared.read_calls, memory_order_relaxed);
+}
+
+size_t loop_reads(const struct loop *loop)
+{
+    return atomic_load_explicit(&loop->_shared.reads, memory_order_relaxed);
 }
 
 struct loop_counts loop_counts(const struct loop *loop)

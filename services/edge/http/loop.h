@@ -19,6 +19,7 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "edge/http/shared_reply.h"
 #include "edge/http/trace.h"
 
 #include <h2o.h>
@@ -67,6 +68,7 @@ struct loop {
     const struct loop_config *config;
     struct upstream *upstream;
     struct trace_random random;
+    struct shared_reply shared_reply;
     struct list exchanges; /* requests that were read and not yet answered */
     size_t sends;          /* answers written in this round, outside libh2o's run */
     struct loop_counts counts;
@@ -88,6 +90,7 @@ struct loop {
         atomic_int obeyed;
         atomic_int_fast64_t turned_ns; /* when the last round began, monotonic */
         atomic_size_t connections, requests, waiting, sales, batch_calls, unary_calls;
+        atomic_size_t read_calls, reads;
         atomic_uint_fast64_t answered, refused_draining, cancelled;
     } _shared;
 };
@@ -125,6 +128,8 @@ size_t loop_waiting(const struct loop *loop);
 size_t loop_sales(const struct loop *loop);
 size_t loop_batch_calls(const struct loop *loop);
 size_t loop_unary_calls(const struct loop *loop);
+size_t loop_read_calls(const struct loop *loop);
+size_t loop_reads(const struct loop *loop);
 struct loop_counts loop_counts(const struct loop *loop);
 
 /* Makes the loop go round soon; any thread, also before it runs and after it has ended. */

@@ -228,6 +228,16 @@ size_t server_unary_calls(const struct server *server)
     return sum(server, loop_unary_calls);
 }
 
+size_t server_read_calls(const struct server *server)
+{
+    return sum(server, loop_read_calls);
+}
+
+size_t server_reads(const struct server *server)
+{
+    return sum(server, loop_reads);
+}
+
 struct loop_counts server_counts(const struct server *server)
 {
     struct loop_counts total = {0, 0, 0};

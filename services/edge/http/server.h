@@ -60,6 +60,8 @@ size_t server_waiting(const struct server *server);
 size_t server_sales(const struct server *server);
 size_t server_batch_calls(const struct server *server);
 size_t server_unary_calls(const struct server *server);
+size_t server_read_calls(const struct server *server);
+size_t server_reads(const struct server *server);
 struct loop_counts server_counts(const struct server *server);
 
 /* Commands LOOP_STOP and waits for the threads. */

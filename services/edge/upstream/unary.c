@@ -113,14 +113,23 @@ bool unary_submit(struct unary *unary, struct unary_request *request,
     return true;
 }
 
+/* Nothing to do for a request whose call has returned. */
+static void detach_call(struct unary_request *request)
+{
+    if (request->_call != NULL) {
+        CHECK(request->_call->request == request);
+        request->_call->request = NULL;
+        request->_call = NULL;
+    }
+}
+
 static void leave(struct unary *unary, struct unary_request *request)
 {
     if (request->_state == UNARY_PAUSING) {
         list_remove(&unary->_pausing, &request->_link);
     } else {
-        CHECK(request->_state == UNARY_IN_FLIGHT && request->_call->request == request);
-        request->_call->request = NULL;
-        request->_call = NULL;
+        CHECK(request->_state == UNARY_IN_FLIGHT);
+        detach_call(request);
     }
     list_remove(&unary->_by_deadline, &request->_by_deadline);
     request->_state = UNARY_OUTSIDE;
@@ -174,8 +183,6 @@ static void apply(struct unary *unary, struct unary_request *request, enum attem
                                               : attempt_judge(&request->_history, result);
     switch (step) {
     case ATTEMPT_RETRY:
-        request->_call->request = NULL;
-        request->_call = NULL;
         pause_request(unary, request);
         return;
     case ATTEMPT_UNKNOWN:
@@ -191,11 +198,14 @@ static void apply(struct unary *unary, struct unary_request *request, enum attem
 void unary_complete(struct unary *unary, struct unary_call *call, enum attempt_result result,
                     const void *detail)
 {
-    if (call->request != NULL) {
-        apply(unary, call->request, result, detail);
+    struct unary_request *request = call->request;
+    if (request != NULL) {
+        detach_call(request);
     }
-    CHECK(call->request == NULL);
     list_push_front(&unary->_free_calls, &call->_link);
+    if (request != NULL) {
+        apply(unary, request, result, detail);
+    }
 }
 
 static void answer_late(struct unary *unary, int64_t now)

@@ -1,5 +1,5 @@
 /*
- * Everything but placements: each request is a call of its own.
+ * Everything but placements and reads that are shared: each request is a call of its own.
  *
  * The rules of attempt.h hold here too: a write whose call ended without a proof is sent again
  * until its deadline (all writes carry an idempotency key or may be repeated by nature), a read
@@ -52,7 +52,8 @@ struct unary_call {
     struct list_link _link;        /* on the free list */
 };
 
-/* All members on the owner's thread; none may block or call back. */
+/* All members on the owner's thread; none may block. Only answer may call back, and only to submit
+ * something else. */
 struct unary_port {
     int64_t (*now_ns)(void *data);
     /* Whether a call that is sent now will leave. */
@@ -98,7 +99,7 @@ void unary_forget(struct unary *unary, struct unary_request *request);
 void unary_stop(struct unary *unary, struct unary_request *request,
                 struct attempt_answer *ret_answer);
 
-/* A call has returned; frees the slot. detail is handed through to answer. */
+/* A call has returned; frees the slot, then answers. detail is handed through to answer. */
 void unary_complete(struct unary *unary, struct unary_call *call, enum attempt_result result,
                     const void *detail);
 

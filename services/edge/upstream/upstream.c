@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "metrics/metrics.h"
 #include "rpc/channel.h"
+#include "rpc/message.h"
 #include "rpc/status.h"
 #include "stampede/orders/v1/orders.pb-c.h"
 
@@ -21,16 +22,22 @@
 #define STATUS_ARENA_BLOCK   65536
 #define LOST_LOG_INTERVAL_MS 1000
 #define METADATA_MAX         3
+#define QUESTION_ARENA_BLOCK 16384
+#define QUESTION_ARENA_MAX   (64 * 1024)
+
+enum slot_kind { SLOT_BATCH, SLOT_UNARY, SLOT_READ };
 
 /* What travels with a call: in is set before the call starts, out by the channel's thread. Between
  * start and tick it belongs to the channel, then to the mailbox. */
 struct slot {
     uint32_t magic;
     struct upstream *upstream;
+    enum slot_kind kind;
     struct { /* one of the two */
         struct combiner_call *batch;
-        struct unary_call *unary;
+        struct unary_call *unary; /* the joiner's in a slot for reads */
     } in;
+    const char *method; /* of a read, for the log */
     struct {
         struct rpc_reply *reply;
     } out;
@@ -46,12 +53,17 @@ struct upstream_refusal {
 struct upstream {
     struct upstream_config config;
     struct combiner combiner;
+    struct joiner joiner;
     struct unary unary;
     struct mailbox mailbox;
     struct slot batch_slots[EDGE_BATCH_CALLS_PER_LOOP_MAX];
     struct slot unary_slots[EDGE_UNARY_CALLS_PER_LOOP_MAX];
-    /* Scratch of one packing or one reply. */
+    struct slot read_slots[EDGE_READ_CALLS_PER_LOOP_MAX];
+    uint64_t replies; /* of shared reads so far; the number of the last */
+    /* Scratch of one packing or one reply, */
     struct arena arena;
+    /* and of a read's message: it is sent while replies are read. */
+    struct arena question_arena;
     Stampede__Orders__V1__BatchPlaceOrdersItem items[EDGE_ORDERS_PER_CALL_MAX];
     Stampede__Orders__V1__BatchPlaceOrdersItem *item_list[EDGE_ORDERS_PER_CALL_MAX];
     struct combiner_result results[EDGE_ORDERS_PER_CALL_MAX];
@@ -68,6 +80,11 @@ static struct upstream_placement *placement_of(struct combiner_order *order)
 static struct upstream_call *call_of(struct unary_request *request)
 {
     return LIST_OBJECT(request, struct upstream_call, request);
+}
+
+static struct upstream_call *call_of_read(struct joiner_read *read)
+{
+    return LIST_OBJECT(read, struct upstream_call, read);
 }
 
 static int64_t port_now_ns(void *data)
@@ -170,19 +187,24 @@ static void port_send_batch(struct combiner_call *call, void *data)
     rpc_channel_call(upstream->config.channel, &request, NULL);
 }
 
-static size_t fill_metadata(const struct upstream_call *call,
-                            struct rpc_metadata metadata[METADATA_MAX])
+static size_t fill_metadata(const char *request_id, const char *traceparent,
+                            const char *authorization, struct rpc_metadata metadata[METADATA_MAX])
 {
     size_t count = 0;
-    metadata[count++] =
-        (struct rpc_metadata){"x-request-id", call->request_id, strlen(call->request_id)};
-    metadata[count++] =
-        (struct rpc_metadata){"traceparent", call->traceparent, strlen(call->traceparent)};
-    if (call->authorization != NULL) {
-        metadata[count++] = (struct rpc_metadata){"authorization", call->authorization,
-                                                  strlen(call->authorization)};
+    metadata[count++] = (struct rpc_metadata){"x-request-id", request_id, strlen(request_id)};
+    metadata[count++] = (struct rpc_metadata){"traceparent", traceparent, strlen(traceparent)};
+    if (authorization != NULL) {
+        metadata[count++] =
+            (struct rpc_metadata){"authorization", authorization, strlen(authorization)};
     }
     return count;
+}
+
+/* When a call ends: no read outlives those who wait for it. */
+static int64_t life_ends_ns(bool is_read, int64_t deadline_ns)
+{
+    int64_t ends_ns = clock_monotonic_ns() + EDGE_CALL_LIFE_MS * CLOCK_NS_PER_MS;
+    return is_read && deadline_ns < ends_ns ? deadline_ns : ends_ns;
 }
 
 static void port_send_unary(struct unary_call *unary_call, void *data)
@@ -192,19 +214,46 @@ static void port_send_unary(struct unary_call *unary_call, void *data)
     const struct upstream_call *call = call_of(unary_call->request);
     struct rpc_metadata metadata[METADATA_MAX];
     slot->in.unary = unary_call;
-    int64_t life_ends_ns = clock_monotonic_ns() + EDGE_CALL_LIFE_MS * CLOCK_NS_PER_MS;
     const struct rpc_request request = {
         .full_method = call->method->full_name,
         .reply_type = call->method->output,
         .message = call->message,
-        .deadline_ns = call->request.is_read && call->request.deadline_ns < life_ends_ns
-                           ? call->request.deadline_ns
-                           : life_ends_ns,
+        .deadline_ns = life_ends_ns(call->request.is_read, call->request.deadline_ns),
         .metadata = metadata,
-        .metadata_count = fill_metadata(call, metadata),
+        .metadata_count =
+            fill_metadata(call->request_id, call->traceparent, call->authorization, metadata),
         .on_done = on_done,
         .data = slot,
     };
+    rpc_channel_call(upstream->config.channel, &request, NULL);
+}
+
+/* The message of those who asked may be gone with them, so it is made again of its bytes. */
+static void port_send_read(const struct joiner_call *call, struct unary_call *sent, void *data)
+{
+    struct upstream *upstream = data;
+    const struct contract_method *method = call->method;
+    struct slot *slot = &upstream->read_slots[sent->slot];
+    struct rpc_metadata metadata[METADATA_MAX];
+    arena_reset(&upstream->question_arena);
+    ProtobufCAllocator allocator = rpc_message_allocator(&upstream->question_arena);
+    ProtobufCMessage *message =
+        protobuf_c_message_unpack(method->input, &allocator, call->message_length, call->message);
+    /* The bytes were packed here, and the arena has room for any message that short. */
+    CHECK(message != NULL);
+    slot->in.unary = sent;
+    const struct rpc_request request = {
+        .full_method = method->full_name,
+        .reply_type = method->output,
+        .message = message,
+        .deadline_ns = life_ends_ns(true, call->deadline_ns),
+        .metadata = metadata,
+        .metadata_count =
+            fill_metadata(call->request_id, call->traceparent, call->authorization, metadata),
+        .on_done = on_done,
+        .data = slot,
+    };
+    slot->method = method->full_name;
     rpc_channel_call(upstream->config.channel, &request, NULL);
 }
 
@@ -249,6 +298,19 @@ static void port_answer_call(struct unary_request *request, const struct attempt
         told.message = answer->detail;
     }
     upstream->config.answer(call_of(request)->owner, &told, upstream->config.data);
+}
+
+static void port_answer_read(struct joiner_read *read, const struct attempt_answer *answer,
+                             void *data)
+{
+    const struct upstream *upstream = data;
+    struct upstream_answer told;
+    translate(answer, &told);
+    if (answer->verdict == ATTEMPT_SAY_DONE) {
+        told.message = answer->detail;
+        told.reply_number = read->has_company ? upstream->replies : 0;
+    }
+    upstream->config.answer(call_of_read(read)->owner, &told, upstream->config.data);
 }
 
 /* --- Reading replies ------------------------------------------------------------------------ */
@@ -364,20 +426,58 @@ static void complete_batch(struct upstream *upstream, struct combiner_call *call
     combiner_complete(&upstream->combiner, call, results);
 }
 
-static void complete_unary(struct upstream *upstream, struct unary_call *call,
-                           const struct rpc_reply *reply)
+/* What the reply to a call proves, method by name for the log if anybody waits for it. */
+static enum attempt_result read_status(const char *method, const struct rpc_reply *reply,
+                                       struct upstream_refusal *ret_refusal)
 {
-    struct upstream_refusal refusal = {.status = reply->status};
-    enum attempt_result result = attempt_result_of(&refusal.status, &refusal.reason);
+    *ret_refusal = (struct upstream_refusal){.status = reply->status};
+    enum attempt_result result = attempt_result_of(&ret_refusal->status, &ret_refusal->reason);
     /* A server without the method has surely done nothing. */
     if (result == ATTEMPT_LOST && reply->status.code == RPC_UNIMPLEMENTED) {
         result = ATTEMPT_REFUSED;
     }
-    if ((result == ATTEMPT_LOST || result == ATTEMPT_LOST_FOR_GOOD) && call->request != NULL) {
-        log_lost(call_of(call->request)->method->full_name, &reply->status);
+    if ((result == ATTEMPT_LOST || result == ATTEMPT_LOST_FOR_GOOD) && method != NULL) {
+        log_lost(method, &reply->status);
     }
+    return result;
+}
+
+static void complete_unary(struct upstream *upstream, struct unary_call *call,
+                           const struct rpc_reply *reply)
+{
+    struct upstream_refusal refusal;
+    const char *method = call->request == NULL ? NULL : call_of(call->request)->method->full_name;
+    enum attempt_result result = read_status(method, reply, &refusal);
     unary_complete(&upstream->unary, call, result,
                    result == ATTEMPT_DONE ? (const void *)reply->message : (const void *)&refusal);
+}
+
+static void complete_read(struct upstream *upstream, const struct slot *slot,
+                          const struct rpc_reply *reply)
+{
+    struct upstream_refusal refusal;
+    const char *method = slot->in.unary->request == NULL ? NULL : slot->method;
+    enum attempt_result result = read_status(method, reply, &refusal);
+    upstream->replies++;
+    joiner_complete(&upstream->joiner, slot->in.unary, result,
+                    result == ATTEMPT_DONE ? (const void *)reply->message : (const void *)&refusal);
+}
+
+static void complete(struct upstream *upstream, const struct slot *slot,
+                     const struct rpc_reply *reply)
+{
+    switch (slot->kind) {
+    case SLOT_BATCH:
+        complete_batch(upstream, slot->in.batch, reply);
+        return;
+    case SLOT_UNARY:
+        complete_unary(upstream, slot->in.unary, reply);
+        return;
+    case SLOT_READ:
+        complete_read(upstream, slot, reply);
+        return;
+    }
+    UNREACHABLE("every slot has a kind");
 }
 
 static void take_replies(struct upstream *upstream)
@@ -392,18 +492,14 @@ static void take_replies(struct upstream *upstream)
         /* Completing frees the slot for another call, so the reply is taken out first. */
         struct rpc_reply *reply = slot->out.reply;
         slot->out.reply = NULL;
-        if (slot->in.batch != NULL) {
-            complete_batch(upstream, slot->in.batch, reply);
-        } else {
-            complete_unary(upstream, slot->in.unary, reply);
-        }
+        complete(upstream, slot, reply);
         rpc_reply_free(reply);
     }
 }
 
 /* --- Life ----------------------------------------------------------------------------------- */
 
-static int init_parts(struct upstream *upstream, const struct upstream_config *config)
+static int init_combiner(struct upstream *upstream, const struct upstream_config *config)
 {
     const struct combiner_config combiner_config = {
         .orders_per_call_max = EDGE_ORDERS_PER_CALL_MAX,
@@ -418,9 +514,33 @@ static int init_parts(struct upstream *upstream, const struct upstream_config *c
     };
     const struct combiner_port combiner_port = {
         port_now_ns, port_is_ready, port_is_gone, port_send_batch, port_answer_placement, upstream};
+    return combiner_init(&upstream->combiner, &combiner_config, &combiner_port);
+}
+
+static int init_joiner(struct upstream *upstream, const struct upstream_config *config)
+{
+    const struct joiner_config joiner_config = {
+        .calls_max = EDGE_READ_CALLS_PER_LOOP_MAX,
+        .reads_max = EDGE_READS_PER_LOOP_MAX,
+        .reads_per_call_max = EDGE_READS_PER_CALL_MAX,
+        .chains = EDGE_READ_CHAINS_PER_LOOP,
+        .patience_ms = EDGE_READ_PATIENCE_MS,
+        .retry_pause_ms = EDGE_RETRY_PAUSE_MS,
+        .secret = {config->secret[0], config->secret[1]},
+    };
+    const struct joiner_port joiner_port = {port_now_ns,    port_is_ready,    port_is_gone,
+                                            port_send_read, port_answer_read, upstream};
+    return joiner_init(&upstream->joiner, &joiner_config, &joiner_port);
+}
+
+static int init_parts(struct upstream *upstream, const struct upstream_config *config)
+{
     const struct unary_port unary_port = {port_now_ns,     port_is_ready,    port_is_gone,
                                           port_send_unary, port_answer_call, upstream};
-    int error = combiner_init(&upstream->combiner, &combiner_config, &combiner_port);
+    int error = init_combiner(upstream, config);
+    if (error == 0) {
+        error = init_joiner(upstream, config);
+    }
     if (error == 0) {
         error = unary_init(&upstream->unary, EDGE_UNARY_CALLS_PER_LOOP_MAX, EDGE_RETRY_PAUSE_MS,
                            &unary_port);
@@ -430,16 +550,19 @@ static int init_parts(struct upstream *upstream, const struct upstream_config *c
     }
     if (error != 0) {
         unary_fini(&upstream->unary);
+        joiner_fini(&upstream->joiner);
         combiner_fini(&upstream->combiner);
     }
     return error;
 }
 
-static void init_slots(struct upstream *upstream, struct slot *slots, size_t count)
+static void init_slots(struct upstream *upstream, enum slot_kind kind, struct slot *slots,
+                       size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         MAGIC_INIT(&slots[i], MAGIC_SLOT);
         slots[i].upstream = upstream;
+        slots[i].kind = kind;
     }
 }
 
@@ -455,9 +578,11 @@ int upstream_create(const struct upstream_config *config, struct upstream **ret)
         free(upstream);
         return error;
     }
-    init_slots(upstream, upstream->batch_slots, COUNT_OF(upstream->batch_slots));
-    init_slots(upstream, upstream->unary_slots, COUNT_OF(upstream->unary_slots));
+    init_slots(upstream, SLOT_BATCH, upstream->batch_slots, COUNT_OF(upstream->batch_slots));
+    init_slots(upstream, SLOT_UNARY, upstream->unary_slots, COUNT_OF(upstream->unary_slots));
+    init_slots(upstream, SLOT_READ, upstream->read_slots, COUNT_OF(upstream->read_slots));
     arena_init(&upstream->arena, STATUS_ARENA_BLOCK, EDGE_STATUS_ARENA_BYTES_MAX);
+    arena_init(&upstream->question_arena, QUESTION_ARENA_BLOCK, QUESTION_ARENA_MAX);
     *ret = upstream;
     return 0;
 }
@@ -470,7 +595,9 @@ void upstream_destroy(struct upstream *upstream)
     take_replies(upstream);
     mailbox_fini(&upstream->mailbox);
     unary_fini(&upstream->unary);
+    joiner_fini(&upstream->joiner);
     combiner_fini(&upstream->combiner);
+    arena_fini(&upstream->question_arena);
     arena_fini(&upstream->arena);
     free(upstream);
 }
@@ -489,11 +616,40 @@ bool upstream_place(struct upstream *upstream, struct upstream_placement *placem
     return false;
 }
 
+/* Whether the call may be shared; if so, *ret_question is what it asks, with the message in bytes.
+ */
+static bool ask(const struct upstream_call *call, uint8_t bytes[EDGE_JOINED_QUESTION_BYTES_MAX],
+                struct joiner_question *ret_question)
+{
+    if (!call->request.is_read) {
+        return false;
+    }
+    const struct joiner_question question = {
+        .method = call->method,
+        .message = bytes,
+        .message_length = protobuf_c_message_get_packed_size(call->message),
+        .authorization = call->authorization,
+        .request_id = call->request_id,
+        .traceparent = call->traceparent,
+    };
+    if (!joiner_takes(&question)) {
+        return false;
+    }
+    (void)protobuf_c_message_pack(call->message, bytes);
+    *ret_question = question;
+    return true;
+}
+
 bool upstream_start(struct upstream *upstream, struct upstream_call *call,
                     struct upstream_answer *ret_answer)
 {
+    uint8_t bytes[EDGE_JOINED_QUESTION_BYTES_MAX];
+    struct joiner_question question;
     struct attempt_answer refusal;
-    if (unary_submit(&upstream->unary, &call->request, &refusal)) {
+    call->is_joined = ask(call, bytes, &question);
+    call->read.deadline_ns = call->request.deadline_ns;
+    if (call->is_joined ? joiner_submit(&upstream->joiner, &call->read, &question, &refusal)
+                        : unary_submit(&upstream->unary, &call->request, &refusal)) {
         return true;
     }
     translate(&refusal, ret_answer);
@@ -507,7 +663,11 @@ void upstream_forget_placement(struct upstream *upstream, struct upstream_placem
 
 void upstream_forget_call(struct upstream *upstream, struct upstream_call *call)
 {
-    unary_forget(&upstream->unary, &call->request);
+    if (call->is_joined) {
+        joiner_forget(&upstream->joiner, &call->read);
+    } else {
+        unary_forget(&upstream->unary, &call->request);
+    }
 }
 
 void upstream_stop_placement(struct upstream *upstream, struct upstream_placement *placement,
@@ -522,7 +682,11 @@ void upstream_stop_call(struct upstream *upstream, struct upstream_call *call,
                         struct upstream_answer *ret_answer)
 {
     struct attempt_answer told;
-    unary_stop(&upstream->unary, &call->request, &told);
+    if (call->is_joined) {
+        joiner_stop(&upstream->joiner, &call->read, &told);
+    } else {
+        unary_stop(&upstream->unary, &call->request, &told);
+    }
     translate(&told, ret_answer);
 }
 
@@ -530,14 +694,17 @@ void upstream_tick(struct upstream *upstream)
 {
     take_replies(upstream);
     combiner_tick(&upstream->combiner);
+    joiner_tick(&upstream->joiner);
     unary_tick(&upstream->unary);
 }
 
 int64_t upstream_next_due_ns(const struct upstream *upstream)
 {
     int64_t placements_ns = combiner_next_due_ns(&upstream->combiner);
+    int64_t reads_ns = joiner_next_due_ns(&upstream->joiner);
     int64_t calls_ns = unary_next_due_ns(&upstream->unary);
-    return placements_ns < calls_ns ? placements_ns : calls_ns;
+    int64_t due_ns = placements_ns < calls_ns ? placements_ns : calls_ns;
+    return reads_ns < due_ns ? reads_ns : due_ns;
 }
 
 size_t upstream_waiting(const struct upstream *upstream)
@@ -558,4 +725,14 @@ size_t upstream_batch_calls(const struct upstream *upstream)
 size_t upstream_unary_calls(const struct upstream *upstream)
 {
     return unary_calls_in_flight(&upstream->unary);
+}
+
+size_t upstream_read_calls(const struct upstream *upstream)
+{
+    return joiner_calls(&upstream->joiner);
+}
+
+size_t upstream_reads(const struct upstream *upstream)
+{
+    return joiner_reads(&upstream->joiner);
 }

@@ -1,7 +1,7 @@
 /*
- * One loop's way to the orders service: the adapter between what is pure (combiner.h, unary.h) and
- * gRPC. It packs placements into BatchPlaceOrders, sends everything else as the call that it is,
- * and reads what the replies prove.
+ * One loop's way to the orders service: the adapter between what is pure (combiner.h, joiner.h,
+ * unary.h) and gRPC. It packs placements into BatchPlaceOrders, lets reads that are the same share
+ * a call, sends everything else as the call that it is, and reads what the replies prove.
  *
  * Calls are started on the loop's thread; replies come on the channel's thread and wait in a
  * mailbox for the loop's next tick. A reply that does not fit its call (another number of results,
@@ -16,6 +16,7 @@
 #include "base/uuid.h"
 #include "edge/upstream/attempt.h"
 #include "edge/upstream/combiner.h"
+#include "edge/upstream/joiner.h"
 #include "edge/upstream/unary.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -42,9 +43,11 @@ struct upstream_placement {
     void *owner;
 };
 
-/* One call for an HTTP request; likewise. */
+/* One call for an HTTP request; likewise. A read may share its call with others. */
 struct upstream_call {
     struct unary_request request; /* is_read and deadline_ns are set by the owner */
+    struct joiner_read read;      /* zeroed by the owner */
+    bool is_joined;               /* read counts, not request */
     const struct contract_method *method;
     const ProtobufCMessage *message;
     const char *authorization; /* printable ASCII; NULL for none */
@@ -57,8 +60,9 @@ struct upstream_call {
  * returns. */
 struct upstream_answer {
     enum attempt_verdict verdict;
-    const ProtobufCMessage *message;      /* DONE: of the method's output type */
-    const struct rpc_status *status;      /* REFUSED */
+    const ProtobufCMessage *message; /* DONE: of the method's output type */
+    uint64_t reply_number;           /* the same for all that get this message; 0: nobody else */
+    const struct rpc_status *status; /* REFUSED */
     const struct contract_reason *reason; /* of that status; NULL: none, or an unknown one */
     const char *why;                      /* the others */
     int64_t retry_after_ms;
@@ -108,5 +112,7 @@ size_t upstream_waiting(const struct upstream *upstream);
 size_t upstream_sales(const struct upstream *upstream);
 size_t upstream_batch_calls(const struct upstream *upstream);
 size_t upstream_unary_calls(const struct upstream *upstream);
+size_t upstream_read_calls(const struct upstream *upstream); /* in flight or gathering */
+size_t upstream_reads(const struct upstream *upstream);      /* that wait for one of them */
 
 #endif

@@ -1,6 +1,7 @@
 #include "fake_orders.h"
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/id_filter.h"
 #include "base/order_id.h"
@@ -140,6 +141,16 @@ static void note_batch_locked(struct fake_orders *fake,
     }
 }
 
+/* request is NULL for a sale. */
+static void hold_locked(struct fake_orders *fake, struct rpc_call *call, const void *request)
+{
+    CHECK(fake->held_count < FAKE_HELD_MAX);
+    fake->held[fake->held_count].call = call;
+    fake->held[fake->held_count].request = request;
+    fake->held[fake->held_count].sale_version = fake->sale_version;
+    fake->held_count++;
+}
+
 static void handle_batch(struct rpc_call *call, const ProtobufCMessage *message, void *data)
 {
     struct fake_orders *fake = data;
@@ -147,10 +158,8 @@ static void handle_batch(struct rpc_call *call, const ProtobufCMessage *message,
     (void)pthread_mutex_lock(&fake->lock);
     note_batch_locked(fake, request);
     enum fake_step step = take_step_locked(fake);
-    if (step == FAKE_HELD && fake->held_count < FAKE_HELD_MAX) {
-        fake->held[fake->held_count].call = call;
-        fake->held[fake->held_count].request = request;
-        fake->held_count++;
+    if (step == FAKE_HELD) {
+        hold_locked(fake, call, request);
     }
     (void)pthread_mutex_unlock(&fake->lock);
     switch (step) {
@@ -181,27 +190,46 @@ static void note_metadata(const struct rpc_call *call, const char *key, char tex
                    value == NULL ? "" : value);
 }
 
+static void finish_sale(struct rpc_call *call, int64_t version)
+{
+    static char sale_id[] = "0190a5b0-0000-7000-8000-000000000001";
+    Stampede__Sales__V1__Sale sale = STAMPEDE__SALES__V1__SALE__INIT;
+    sale.sale_id = sale_id;
+    sale.version = version;
+    sale.state = STAMPEDE__SALES__V1__SALE__STATE__LIVE;
+    rpc_call_finish(call, &sale.base);
+}
+
 /* GetSale and PauseSale: a sale, or what the script says about calls as a whole. */
 static void handle_sale(struct rpc_call *call, const ProtobufCMessage *message, void *data)
 {
-    static char sale_id[] = "0190a5b0-0000-7000-8000-000000000001";
     struct fake_orders *fake = data;
-    Stampede__Sales__V1__Sale sale = STAMPEDE__SALES__V1__SALE__INIT;
     (void)message;
     (void)pthread_mutex_lock(&fake->lock);
     fake->seen.reads++;
     note_metadata(call, "authorization", fake->seen.authorization);
     note_metadata(call, "x-request-id", fake->seen.metadata_request_id);
     enum fake_step step = take_step_locked(fake);
+    int64_t version = fake->sale_version;
+    if (step == FAKE_HELD) {
+        hold_locked(fake, call, NULL);
+    }
     (void)pthread_mutex_unlock(&fake->lock);
+    if (step == FAKE_HELD) {
+        return;
+    }
     if (step == FAKE_LOST || step == FAKE_TOO_LONG) {
         fail_call(call, step == FAKE_LOST ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED, NULL);
         return;
     }
-    sale.sale_id = sale_id;
-    sale.version = 7;
-    sale.state = STAMPEDE__SALES__V1__SALE__STATE__LIVE;
-    rpc_call_finish(call, &sale.base);
+    finish_sale(call, version);
+}
+
+void fake_orders_set_sale_version(struct fake_orders *fake, int64_t version)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    fake->sale_version = version;
+    (void)pthread_mutex_unlock(&fake->lock);
 }
 
 /* --- The board ------------------------------------------------------------------------------ */
@@ -347,6 +375,7 @@ void fake_orders_start(struct fake_orders *fake)
 {
     memset(fake, 0, sizeof(*fake));
     assert_int_equal(pthread_mutex_init(&fake->lock, NULL), 0);
+    fake->sale_version = 7;
     fake->steps = 1; /* of zeros: FAKE_PLACED */
     serve(fake);
 }
@@ -392,7 +421,11 @@ size_t fake_orders_release(struct fake_orders *fake)
     (void)pthread_mutex_lock(&fake->lock);
     size_t count = fake->held_count;
     for (size_t i = 0; i < count; i++) {
-        finish_batch(fake->held[i].call, FAKE_PLACED, fake->held[i].request);
+        if (fake->held[i].request == NULL) {
+            finish_sale(fake->held[i].call, fake->held[i].sale_version);
+        } else {
+            finish_batch(fake->held[i].call, FAKE_PLACED, fake->held[i].request);
+        }
     }
     fake->held_count = 0;
     (void)pthread_mutex_unlock(&fake->lock);

@@ -29,7 +29,7 @@ enum fake_step {
     FAKE_TOO_LONG,     /* RESOURCE_EXHAUSTED without details, as gRPC says it of a long message */
     FAKE_OVERLOADED,   /* the whole call: OVERLOADED, with details */
     FAKE_DRAINING,     /* the whole call: DRAINING, with details */
-    FAKE_HELD,         /* kept until fake_orders_release */
+    FAKE_HELD,         /* kept until fake_orders_release; a sale is read before that */
 };
 
 /* What the calls said, as far as a test looks at it. */
@@ -37,8 +37,8 @@ struct fake_seen {
     unsigned calls, items, items_max; /* batch calls, their items, the most in one call */
     int timeout_ms_max;
     char key[FAKE_TEXT], request_id[FAKE_TEXT], traceparent[FAKE_TEXT]; /* of the last item */
-    unsigned reads;
-    char authorization[FAKE_TEXT], metadata_request_id[FAKE_TEXT]; /* of the last read */
+    unsigned reads;                                                     /* GetSale and PauseSale */
+    char authorization[FAKE_TEXT], metadata_request_id[FAKE_TEXT];      /* of the last read */
 };
 
 /* What ReadBoard says of every sale that is asked for. */
@@ -61,10 +61,12 @@ struct fake_orders {
     size_t steps, next;
     struct {
         struct rpc_call *call;
-        const void *request;
+        const void *request;  /* of a batch; NULL: a sale is asked for, */
+        int64_t sale_version; /* and this was its version when the call came */
     } held[FAKE_HELD_MAX];
     size_t held_count;
     struct fake_seen seen;
+    int64_t sale_version; /* 7 at the start */
     struct fake_board board;
     unsigned board_calls;
 };
@@ -74,6 +76,9 @@ void fake_orders_start(struct fake_orders *fake);
 
 /* Replaces the script; count steps. */
 void fake_orders_script(struct fake_orders *fake, const enum fake_step *steps, size_t count);
+
+/* Somebody has changed the sale: it has this version from now on. */
+void fake_orders_set_sale_version(struct fake_orders *fake, int64_t version);
 
 /* What ReadBoard says from now on; how often it was called so far. */
 void fake_orders_set_board(struct fake_orders *fake, const struct fake_board *board);
@@ -85,7 +90,7 @@ void fake_orders_wait_held(struct fake_orders *fake, size_t count);
 /* Whether the first held call has been given up by the edge. */
 bool fake_orders_held_is_cancelled(struct fake_orders *fake);
 
-/* Answers all held calls with placed orders; returns how many. */
+/* Answers all held calls with placed orders, or the sale as they read it; returns how many. */
 size_t fake_orders_release(struct fake_orders *fake);
 
 /* Ends the server at once, calls in flight included. */
