@@ -5,11 +5,6 @@ void answers_init(struct answers *answers)
     list_init(&answers->_entries);
 }
 
-size_t answers_count(const struct answers *answers)
-{
-    return answers->_entries.count;
-}
-
 static struct lane_order *order_of(struct lane_entry *entry)
 {
     return LIST_OBJECT(entry, struct lane_order, _entry);

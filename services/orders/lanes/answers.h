@@ -13,8 +13,6 @@ struct answers {
 
 void answers_init(struct answers *answers);
 
-size_t answers_count(const struct answers *answers);
-
 /* Answers an entry that is on no list. retry_after_ms is for orders and changes. */
 void answers_add(struct answers *answers, struct lane_entry *entry, enum verdict verdict,
                  int64_t retry_after_ms);

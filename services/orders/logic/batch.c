@@ -94,7 +94,8 @@ static void set_in_doubt(struct run *run, const struct live *live)
     }
 }
 
-enum verdict batch_refusal_of(enum store_result result)
+/* What is answered where a transaction certainly changed nothing and is not tried again. */
+static enum verdict refusal_of(enum store_result result)
 {
     switch (result) {
     case STORE_UNAVAILABLE:
@@ -113,7 +114,7 @@ static void answer_failed(const struct run *run, const struct live *live, enum s
     for (size_t i = 0; i < live->count; i++) {
         size_t position = live->positions[i];
         *run->items[position].verdict =
-            run->in_doubt[position] ? VERDICT_OUTCOME_UNKNOWN : batch_refusal_of(result);
+            run->in_doubt[position] ? VERDICT_OUTCOME_UNKNOWN : refusal_of(result);
     }
 }
 

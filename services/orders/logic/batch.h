@@ -45,7 +45,4 @@ struct batch {
  */
 void batch_run(const struct batch *batch, const struct batch_item *items, size_t count);
 
-/* What is answered where a transaction certainly changed nothing and is not tried again. */
-enum verdict batch_refusal_of(enum store_result result);
-
 #endif

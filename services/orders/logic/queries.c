@@ -179,37 +179,3 @@ enum verdict queries_list_orders(const struct store *store, const struct uuid *s
     }
     return verdict_of(result, VERDICT_SALE_NOT_FOUND);
 }
-
-/* --- Events --------------------------------------------------------------------------------------
- */
-
-static enum store_result read_events(const struct store *store, const struct uuid *sale_id,
-                                     int64_t from, size_t events_max, size_t orders_max,
-                                     int64_t deadline_ns, struct arena *arena,
-                                     struct store_event_page *ret)
-{
-    enum store_result result = store->read_events(store->data, sale_id, from, events_max,
-                                                  orders_max, deadline_ns, arena, ret);
-    if (result == STORE_UNAVAILABLE) {
-        result = store->read_events(store->data, sale_id, from, events_max, orders_max, deadline_ns,
-                                    arena, ret);
-    }
-    return result;
-}
-
-enum verdict queries_read_events(const struct store *store, const struct uuid *sale_id,
-                                 int64_t from, size_t events_max, size_t orders_max,
-                                 int64_t deadline_ns, struct arena *arena,
-                                 struct store_event_page *ret)
-{
-    bool from_oldest = from <= 1;
-
-    CHECK(from >= 0 && events_max > 0 && orders_max > 0);
-    enum store_result result = read_events(store, sale_id, from_oldest ? 1 : from, events_max,
-                                           orders_max, deadline_ns, arena, ret);
-    if (result == STORE_OK && from_oldest && ret->oldest_sequence > 1) {
-        result = read_events(store, sale_id, ret->oldest_sequence, events_max, orders_max,
-                             deadline_ns, arena, ret);
-    }
-    return verdict_of(result, VERDICT_SALE_NOT_FOUND);
-}

@@ -45,14 +45,4 @@ enum verdict queries_list_orders(const struct store *store, const struct uuid *s
                                  int64_t deadline_ns, struct arena *arena,
                                  struct queries_order_page *ret, struct violations *ret_violations);
 
-/*
- * The events of a sale from a sequence on, bounded as in the port; from 0 or 1: from the oldest
- * there is. VERDICT_DONE fills *ret; where from is above 1 and below ret->oldest_sequence it was
- * pruned, and the page is empty.
- */
-enum verdict queries_read_events(const struct store *store, const struct uuid *sale_id,
-                                 int64_t from, size_t events_max, size_t orders_max,
-                                 int64_t deadline_ns, struct arena *arena,
-                                 struct store_event_page *ret);
-
 #endif

@@ -115,11 +115,10 @@ static void queries_get_sale_failures_have_their_verdicts(void **state)
     assert_int_equal(queries_get_sale(&store, &sale_id, 0, &arena, &sale), VERDICT_DONE);
 }
 
-/* --- Orders and events ---------------------------------------------------------------------------
+/* --- Orders -------------------------------------------------------------------------------------
  */
 
 static struct queries_order_page orders;
-static struct store_event_page events;
 
 /* Orders by number, customers "even" and "odd" in turn, each placed by a transaction of its own. */
 static void place(struct uuid sale_id, size_t count)
@@ -226,42 +225,6 @@ static void queries_list_orders_failures_have_their_verdicts(void **state)
     assert_int_equal(list_orders(sale_id, "", 1, ""), VERDICT_INTERNAL);
 }
 
-static enum verdict read_events(struct uuid sale_id, int64_t from)
-{
-    return queries_read_events(&store, &sale_id, from, 2, 10, 0, &arena, &events);
-}
-
-/* From 0 or 1 is from the oldest there is, also when older ones were pruned. */
-static void queries_read_events_begins_with_the_oldest_there_is(void **state)
-{
-    (void)state;
-    struct uuid sale_id = fake_database_add_sale(&database, 100, 0);
-    size_t pruned;
-    bool more;
-    place(sale_id, 2);
-    assert_int_equal(read_events(sale_id, 0), VERDICT_DONE);
-    assert_int_equal(events.count, 2);
-    assert_int_equal(events.events[0].sequence, 1);
-    assert_int_equal(events.events[0].order_count, 0);
-    assert_int_equal(events.events[1].orders[0].order.number, 1);
-    assert_true(events.more);
-    assert_int_equal(read_events(sale_id, 4), VERDICT_DONE);
-    assert_int_equal(events.count, 0);
-
-    atomic_fetch_add(&database.clock_us, 10);
-    place(sale_id, 1);
-    assert_int_equal(store.prune_events(store.data, 5, 0, &arena, &pruned, &more), STORE_OK);
-    assert_int_equal(pruned, 3);
-    assert_int_equal(read_events(sale_id, 1), VERDICT_DONE);
-    assert_int_equal(events.events[0].sequence, 4);
-    assert_false(events.more);
-    assert_int_equal(read_events(sale_id, 3), VERDICT_DONE);
-    assert_int_equal(events.count, 0);
-    assert_int_equal(events.oldest_sequence, 4);
-    sale_id.bytes[5] = 9;
-    assert_int_equal(read_events(sale_id, 0), VERDICT_SALE_NOT_FOUND);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -274,7 +237,6 @@ int main(void)
         TEST(queries_list_orders_of_one_customer),
         TEST(queries_list_orders_bad_arguments_are_named),
         TEST(queries_list_orders_failures_have_their_verdicts),
-        TEST(queries_read_events_begins_with_the_oldest_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
