@@ -21,12 +21,13 @@
 /* cmocka wants these first */
 #include <cmocka.h>
 
-#define PATIENCE_MS      60000
-#define STOCK            1000000
-#define POOL_SIZE        2
-#define SLOW_MS          100 /* each way, of each statement */
-#define REFUSALS_A_SEC   200
-#define REFUSAL_P99_US   250000 /* of a busy machine; what was measured is printed */
+#define PATIENCE_MS    60000
+#define STOCK          1000000
+#define POOL_SIZE      2
+#define SLOW_MS        100 /* each way, of each statement */
+#define REFUSALS_A_SEC 200
+#define REFUSAL_P99_US                                                                             \
+    1000000 /* of a machine with other work; less than any wait for the database */
 #define CHILDREN_MAX     256
 #define FROZEN_MS        6000 /* longer than any of the edge's waits for one answer */
 #define ANSWER_IN_MS_MAX 20000
