@@ -26,10 +26,11 @@
 #define POOL_SIZE      2
 #define SLOW_MS        100 /* each way, of each statement */
 #define REFUSALS_A_SEC 200
-#define REFUSAL_P99_US                                                                             \
-    1000000 /* of a machine with other work; less than any wait for the database */
-#define CHILDREN_MAX     256
-#define FROZEN_MS        6000 /* longer than any of the edge's waits for one answer */
+/* Of a machine with other work, and less than any wait for the database; the figure is printed. */
+#define REFUSAL_P99_US 1000000
+/* Longer than any transaction and any life of a call in the orders service. */
+#define FROZEN_MS 6000
+/* Longer than the edge's time for a request. */
 #define ANSWER_IN_MS_MAX 20000
 
 static struct stack stack;
