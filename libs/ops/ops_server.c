@@ -169,6 +169,24 @@ static void answer_checks(h2o_req_t *req, const struct ops_check *checks, size_t
     free(lines);
 }
 
+static double read_ready(void *data)
+{
+    const struct ops_server *server = data;
+    char reason[OPS_SERVER_REASON_BYTES_MAX];
+    for (size_t i = 0; i < server->config.checks_count; i++) {
+        if (!server->checks[i].is_ready(server->checks[i].data, reason, sizeof(reason))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+void ops_server_register(struct ops_server *server)
+{
+    metrics_gauge_callback(server->config.metrics, "stampede_ready",
+                           "Whether /readyz answers 200: 1 or 0.", NULL, read_ready, server);
+}
+
 /* That this thread answers is most of what there is to say. */
 static void answer_livez(struct ops_server *server, h2o_req_t *req)
 {

@@ -55,6 +55,10 @@ struct ops_server_config {
 /* Makes a server that does not listen yet. Errors: -ENOMEM. */
 int ops_server_create(const struct ops_server_config *config, struct ops_server **ret) MUST_CHECK;
 
+/* Registers stampede_ready, what /readyz says, with the metrics of its configuration; at most once
+ * a registry, which renders nothing after the server was destroyed. */
+void ops_server_register(struct ops_server *server);
+
 /*
  * Binds, listens and starts the thread; once per server. ret_port is the port in use. Errors:
  * -EADDRINUSE (port_owner.h says by whom), -EADDRNOTAVAIL no such address here or no such host

@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "metrics/metrics.h"
 #include "ops/ops_limits.h"
+#include "ops/ops_process.h"
 #include "ops/ops_server.h"
 #include "ops/port_owner.h"
 #include "rpc/channel.h"
@@ -119,6 +120,11 @@ static void add_limits(struct service *service)
          service->settings->body_bytes_max, NULL, NULL, false},
         {"request_ms", "The time in which one request is answered.", "milliseconds",
          "EDGE_REQUEST_TIMEOUT_MS", service->settings->request_timeout_ms, NULL, NULL, false},
+        {"drain_milliseconds", "How long a drain lets requests finish, its pause not counted.",
+         "milliseconds", "EDGE_DRAIN_TIMEOUT_MS", service->settings->drain_timeout_ms, NULL, NULL,
+         false},
+        {"drain_pause_milliseconds", "How long a drain goes on serving at first.", "milliseconds",
+         "EDGE_DRAIN_PAUSE_MS", service->settings->drain_pause_ms, NULL, NULL, false},
         {"waiting_orders", "Orders that wait for a call or for their next attempt.", "orders",
          "EDGE_LOOPS", loops * EDGE_WAITING_ORDERS_PER_LOOP_MAX, waiting_in_use, service, false},
         {"waiting_sales", "Sales that have orders waiting or in flight.", "sales", "EDGE_LOOPS",
@@ -158,8 +164,22 @@ static double requests_in_flight(void *data)
     return (double)server_requests(((struct service *)data)->server);
 }
 
+/* 0 while it serves. */
+static double draining_seconds(void *data)
+{
+    const struct service *service = data;
+    if (!atomic_load(&service->draining)) {
+        return 0;
+    }
+    return (double)(clock_monotonic_ns() - service->drain_began_ns) / (double)CLOCK_NS_PER_SECOND;
+}
+
 static void add_metrics(struct service *service)
 {
+    ops_process_register(service->metrics);
+    metrics_gauge_callback(service->metrics, "stampede_draining_seconds",
+                           "How long the program has been draining; 0 while it serves.", NULL,
+                           draining_seconds, service);
     metrics_gauge_set(metrics_gauge(service->metrics, "stampede_build_info",
                                     "1; the label says the build.",
                                     METRICS_LABELS({"version", STAMPEDE_VERSION})),
@@ -352,6 +372,7 @@ static int make_ops(struct service *service)
     if (error != 0) {
         return fail("ops listener", error);
     }
+    ops_server_register(service->ops);
     error = ops_server_start(service->ops, &service->ops_port);
     return error == 0 ? 0 : fail_to_listen(address, error);
 }

@@ -425,6 +425,11 @@ static void add_fixed(const struct settings *settings, struct ops_limits *limits
          .unit = "milliseconds",
          .setting = "ORDERS_DRAIN_TIMEOUT_MS",
          .limit = settings->drain_timeout_ms},
+        {.name = "drain_pause_milliseconds",
+         .help = "How long a drain goes on serving at first.",
+         .unit = "milliseconds",
+         .setting = "ORDERS_DRAIN_PAUSE_MS",
+         .limit = settings->drain_pause_ms},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct ops_limit row = rows[i];

@@ -10,6 +10,7 @@
 #include "metrics/metrics.h"
 #include "observe.h"
 #include "ops/ops_limits.h"
+#include "ops/ops_process.h"
 #include "ops/ops_server.h"
 #include "ops/port_owner.h"
 #include "orders/adapters/grpc/access.h"
@@ -487,7 +488,17 @@ static int make_ops(struct service *service)
     service->gauges.board_side = &service->board_side;
     service->gauges.session_watch = &service->session_watch;
     gauges_register(&service->gauges, service->settings, &service->limits, service->metrics);
-    return ops_server_create(&config, &service->ops);
+    int error = ops_server_create(&config, &service->ops);
+    if (error == 0) {
+        ops_server_register(service->ops);
+    }
+    return error;
+}
+
+static double draining_seconds(void *data)
+{
+    const struct service *service = data;
+    return (double)drain_elapsed_ms(service->drain) * 1e-3;
 }
 
 static int make_metrics(struct service *service)
@@ -496,6 +507,10 @@ static int make_metrics(struct service *service)
     if (service->metrics == NULL) {
         return -ENOMEM;
     }
+    ops_process_register(service->metrics);
+    metrics_gauge_callback(service->metrics, "stampede_draining_seconds",
+                           "How long the program has been draining; 0 while it serves.", NULL,
+                           draining_seconds, service);
     waits_init(&service->waits, service->metrics, service->settings->slow_wait_ms);
     return observe_init(&service->observe, service->metrics, STAMPEDE_VERSION);
 }

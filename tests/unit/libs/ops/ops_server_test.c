@@ -249,6 +249,19 @@ static void ops_server_readyz_follows_the_checks(void **state)
     check(fixture, "GET", "/readyz?verboser&notverbose", 503, "not ready");
 }
 
+/* An alert on replicas that run but take no work has nothing else to look at. */
+static void ops_server_register_ready_follows_readyz(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reply reply;
+    ops_server_register(fixture->server);
+    ask(fixture, "GET", "/metrics", &reply);
+    assert_non_null(strstr(reply.body, "\nstampede_ready 1\n"));
+    atomic_store(&fixture->database_is_ready, false);
+    ask(fixture, "GET", "/metrics", &reply);
+    assert_non_null(strstr(reply.body, "\nstampede_ready 0\n"));
+}
+
 /* The scrape: content type and text as Prometheus wants them. */
 static void ops_server_metrics_is_prometheus_text(void **state)
 {
@@ -481,6 +494,7 @@ int main(void)
         TEST(ops_server_livez_database_away_is_200),
         TEST(ops_server_livez_stuck_is_503),
         TEST(ops_server_readyz_follows_the_checks),
+        TEST(ops_server_register_ready_follows_readyz),
         TEST(ops_server_metrics_is_prometheus_text),
         TEST(ops_server_limits_is_a_json_array),
         TEST(ops_server_other_requests_are_404_or_405),
