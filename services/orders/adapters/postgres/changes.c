@@ -14,6 +14,7 @@
 #include "orders/adapters/postgres/queries/find_restock.h"
 #include "orders/adapters/postgres/queries/insert_restock.h"
 #include "orders/adapters/postgres/queries/owned_orders.h"
+#include "orders/adapters/postgres/rows.h"
 #include "orders/adapters/postgres/sale_lock.h"
 #include "orders/adapters/postgres/translate.h"
 
@@ -51,35 +52,31 @@ static enum db_status send_load(struct session *session, const struct uuid *sale
 }
 
 static enum db_status read_owned(struct session *session, const struct session_result *result,
-                                 size_t index, struct arena *arena, struct settlement_order *ret)
+                                 size_t index, struct arena *arena, void *ret_order)
 {
+    struct settlement_order *order = ret_order;
     struct owned_orders_row row;
     enum db_status status = owned_orders_read(session, result, index, &row);
     if (status != DB_OK) {
         return status;
     }
-    ret->order = TRANSLATE_ORDER(&row);
-    ret->customer_length = row.customer_id.length;
-    return translate_text(row.customer_id, arena, &ret->customer_id) ? DB_OK : DB_OUT_OF_MEMORY;
+    order->order = TRANSLATE_ORDER(&row);
+    order->customer_length = row.customer_id.length;
+    return translate_text(row.customer_id, arena, &order->customer_id) ? DB_OK : DB_OUT_OF_MEMORY;
 }
 
 static enum db_status receive_owned(struct session *session, int64_t deadline_ns,
                                     struct arena *arena, struct settlement_facts *facts)
 {
-    struct session_result result;
-
-    enum db_status status = owned_orders_receive(session, deadline_ns, &result);
-    if (status != DB_OK) {
-        return status;
-    }
-    struct settlement_order *orders = arena_calloc(arena, result.row_count, sizeof(*orders));
-    status = orders != NULL ? DB_OK : DB_OUT_OF_MEMORY;
-    for (size_t i = 0; status == DB_OK && i < result.row_count; i++) {
-        status = read_owned(session, &result, i, arena, &orders[i]);
-    }
-    facts->orders = orders;
-    facts->order_count = result.row_count;
-    session_result_fini(&result);
+    static const struct rows_kind owned = {
+        .receive = owned_orders_receive,
+        .item_bytes = sizeof(struct settlement_order),
+        .read = read_owned,
+    };
+    struct rows rows = {0};
+    enum db_status status = rows_receive(&owned, session, deadline_ns, arena, &rows);
+    facts->orders = rows.items;
+    facts->order_count = rows.count;
     return status;
 }
 

@@ -1,9 +1,9 @@
 #include "orders/adapters/postgres/holds.h"
 
-#include "base/arena.h"
 #include "orders/adapters/postgres/connection.h"
 #include "orders/adapters/postgres/queries/due_sales.h"
 #include "orders/adapters/postgres/queries/expire_holds.h"
+#include "orders/adapters/postgres/rows.h"
 
 /* --- In a sale's transaction ---------------------------------------------------------------------
  */
@@ -17,40 +17,37 @@ enum db_status holds_send_expiry(struct session *session, struct arena *arena,
 }
 
 static enum db_status read_expired(struct session *session, const struct session_result *result,
-                                   struct order_change *ret_expired)
+                                   size_t index, struct arena *arena, void *ret_expired)
 {
-    for (size_t i = 0; i < result->row_count; i++) {
-        struct expire_holds_row row;
-        enum db_status status = expire_holds_read(session, result, i, &row);
-        if (status != DB_OK) {
-            return status;
-        }
-        ret_expired[i] = (struct order_change){.order_id = row.order_id,
-                                               .number = row.number,
-                                               .quantity = row.quantity,
-                                               .from = ORDER_RESERVED,
-                                               .to = ORDER_EXPIRED};
+    struct order_change *expired = ret_expired;
+    struct expire_holds_row row;
+    (void)arena;
+    enum db_status status = expire_holds_read(session, result, index, &row);
+    if (status == DB_OK) {
+        *expired = (struct order_change){.order_id = row.order_id,
+                                         .number = row.number,
+                                         .quantity = row.quantity,
+                                         .from = ORDER_RESERVED,
+                                         .to = ORDER_EXPIRED};
     }
-    return DB_OK;
+    return status;
 }
 
 enum db_status holds_receive_expiry(struct session *session, int64_t deadline_ns,
                                     struct arena *arena, const struct order_change **ret_expired,
                                     size_t *ret_count)
 {
-    struct session_result result;
-
-    enum db_status status = expire_holds_receive(session, deadline_ns, &result);
-    if (status != DB_OK) {
-        return status;
-    }
-    struct order_change *expired = arena_calloc(arena, result.row_count, sizeof(*expired));
-    status = expired != NULL ? read_expired(session, &result, expired) : DB_OUT_OF_MEMORY;
+    static const struct rows_kind expired = {
+        .receive = expire_holds_receive,
+        .item_bytes = sizeof(struct order_change),
+        .read = read_expired,
+    };
+    struct rows rows;
+    enum db_status status = rows_receive(&expired, session, deadline_ns, arena, &rows);
     if (status == DB_OK) {
-        *ret_expired = expired;
-        *ret_count = result.row_count;
+        *ret_expired = rows.items;
+        *ret_count = rows.count;
     }
-    session_result_fini(&result);
     return status;
 }
 

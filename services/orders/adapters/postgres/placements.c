@@ -14,6 +14,7 @@
 #include "orders/adapters/postgres/queries/existing_orders.h"
 #include "orders/adapters/postgres/queries/held_units.h"
 #include "orders/adapters/postgres/queries/insert_placed.h"
+#include "orders/adapters/postgres/rows.h"
 #include "orders/adapters/postgres/sale_lock.h"
 #include "orders/adapters/postgres/translate.h"
 
@@ -71,60 +72,60 @@ static enum db_status send_reads(struct session *session, const struct load *loa
     return status == DB_OK ? session_sync(session) : status;
 }
 
+static enum db_status read_existing(struct session *session, const struct session_result *result,
+                                    size_t index, struct arena *arena, void *ret_order)
+{
+    struct order *order = ret_order;
+    struct existing_orders_row row;
+    (void)arena;
+    enum db_status status = existing_orders_read(session, result, index, &row);
+    if (status == DB_OK) {
+        *order = TRANSLATE_ORDER(&row);
+    }
+    return status;
+}
+
 static enum db_status receive_existing(struct session *session, int64_t deadline_ns,
                                        struct arena *arena, struct placement_facts *facts)
 {
-    struct session_result result;
-
-    enum db_status status = existing_orders_receive(session, deadline_ns, &result);
-    if (status != DB_OK) {
-        return status;
-    }
-    struct order *existing = arena_calloc(arena, result.row_count, sizeof(*existing));
-    status = existing != NULL ? DB_OK : DB_OUT_OF_MEMORY;
-    for (size_t i = 0; status == DB_OK && i < result.row_count; i++) {
-        struct existing_orders_row row;
-        status = existing_orders_read(session, &result, i, &row);
-        if (status == DB_OK) {
-            existing[i] = TRANSLATE_ORDER(&row);
-        }
-    }
-    facts->existing = existing;
-    facts->existing_count = result.row_count;
-    session_result_fini(&result);
+    static const struct rows_kind existing = {
+        .receive = existing_orders_receive,
+        .item_bytes = sizeof(struct order),
+        .read = read_existing,
+    };
+    struct rows rows = {0};
+    enum db_status status = rows_receive(&existing, session, deadline_ns, arena, &rows);
+    facts->existing = rows.items;
+    facts->existing_count = rows.count;
     return status;
 }
 
 static enum db_status read_holding(struct session *session, const struct session_result *result,
-                                   size_t index, struct arena *arena, struct placement_holding *ret)
+                                   size_t index, struct arena *arena, void *ret_holding)
 {
+    struct placement_holding *holding = ret_holding;
     struct held_units_row row;
     enum db_status status = held_units_read(session, result, index, &row);
     if (status != DB_OK) {
         return status;
     }
-    ret->units = row.units;
-    ret->customer_length = row.customer_id.length;
-    return translate_text(row.customer_id, arena, &ret->customer_id) ? DB_OK : DB_OUT_OF_MEMORY;
+    holding->units = row.units;
+    holding->customer_length = row.customer_id.length;
+    return translate_text(row.customer_id, arena, &holding->customer_id) ? DB_OK : DB_OUT_OF_MEMORY;
 }
 
 static enum db_status receive_holdings(struct session *session, int64_t deadline_ns,
                                        struct arena *arena, struct placement_facts *facts)
 {
-    struct session_result result;
-
-    enum db_status status = held_units_receive(session, deadline_ns, &result);
-    if (status != DB_OK) {
-        return status;
-    }
-    struct placement_holding *holdings = arena_calloc(arena, result.row_count, sizeof(*holdings));
-    status = holdings != NULL ? DB_OK : DB_OUT_OF_MEMORY;
-    for (size_t i = 0; status == DB_OK && i < result.row_count; i++) {
-        status = read_holding(session, &result, i, arena, &holdings[i]);
-    }
-    facts->holdings = holdings;
-    facts->holding_count = result.row_count;
-    session_result_fini(&result);
+    static const struct rows_kind holdings = {
+        .receive = held_units_receive,
+        .item_bytes = sizeof(struct placement_holding),
+        .read = read_holding,
+    };
+    struct rows rows = {0};
+    enum db_status status = rows_receive(&holdings, session, deadline_ns, arena, &rows);
+    facts->holdings = rows.items;
+    facts->holding_count = rows.count;
     return status;
 }
 
