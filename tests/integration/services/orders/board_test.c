@@ -3,9 +3,7 @@
 #include "base/clock.h"
 #include "base/id_filter.h"
 #include "base/order_id.h"
-#include "orders_calls.h"
-#include "orders_process.h"
-#include "support/scratch_postgres.h"
+#include "orders_stage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +16,6 @@
 #include <cmocka.h>
 
 #define READ_BOARD "/stampede.sales.v1.SaleService/ReadBoard"
-#define NOBODYS_ID "01920000-0000-7000-8000-00000000dead"
 #define POSITIONS  101
 
 #define LIVE     STAMPEDE__SALES__V1__SALE__STATE__LIVE
@@ -26,33 +23,7 @@
 
 typedef Stampede__Sales__V1__BoardEntry board_entry;
 
-static struct scratch_postgres server;
-static struct orders_process process;
-static struct orders_client admin, public;
 static char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
-
-static int start(void **state)
-{
-    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
-    (void)state;
-    assert_int_equal(scratch_postgres_start(&server, true, false), 0);
-    orders_process_start(&process, server.service_url, settings);
-    orders_process_wait_ready(&process, true);
-    orders_client_open(&admin, process.grpc_port, ORDERS_PROCESS_TOKEN);
-    orders_client_open(&public, process.grpc_port, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    orders_calls_audit(server.admin_url);
-    orders_client_close(&admin);
-    orders_client_close(&public);
-    orders_process_stop(&process);
-    scratch_postgres_stop(&server);
-    return 0;
-}
 
 static void sleep_ms(int64_t ms)
 {
@@ -87,7 +58,7 @@ static void question_init(struct question *question)
 
 static struct rpc_reply *ask(struct question *question)
 {
-    return orders_client_call(&public, READ_BOARD,
+    return orders_client_call(&orders_stage.public, READ_BOARD,
                               &stampede__sales__v1__read_board_response__descriptor,
                               &question->message.base);
 }
@@ -140,7 +111,7 @@ static void place_many(unsigned from, unsigned count)
             snprintf(key, sizeof(key), "k-%u", from + i);
             orders_client_batch_add(&batch, "c-1", key, 1);
         }
-        struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+        struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
         const Stampede__Orders__V1__BatchPlaceOrdersResponse *response =
             orders_client_message(reply);
         for (size_t i = 0; i < response->n_results; i++) {
@@ -215,7 +186,7 @@ static void assert_holds(const struct id_filter *filter, unsigned orders)
 static void read_board_live_sale_is_told(void **state)
 {
     (void)state;
-    orders_client_create_sale(&admin, "live", 10, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "live", 10, 0, sale_id);
     int64_t begun_ns = clock_monotonic_ns();
     struct rpc_reply *reply = ask_until(LIVE, 0);
     const board_entry *entry = entry_of(reply);
@@ -237,7 +208,7 @@ static void read_board_sold_out_sale_filter_holds_every_order(void **state)
     struct id_filter filter;
     int64_t version;
     (void)state;
-    orders_client_create_sale(&admin, "sold-out", 3000, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "sold-out", 3000, 0, sale_id);
     place_many(0, 3000);
     rpc_reply_free(ask_until(SOLD_OUT, 1));
     collect(&filter, &version);
@@ -258,13 +229,13 @@ static void read_board_restocked_sale_gets_the_next_filter(void **state)
     struct id_filter filter;
     int64_t first, second;
     (void)state;
-    orders_client_create_sale(&admin, "restocked", 1200, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "restocked", 1200, 0, sale_id);
     place_many(0, 1200);
     rpc_reply_free(ask_until(SOLD_OUT, 1));
     collect(&filter, &first);
     id_filter_fini(&filter);
 
-    rpc_reply_free(orders_calls_restock(&admin, sale_id, "r-1", 50));
+    rpc_reply_free(orders_calls_restock(&orders_stage.admin, sale_id, "r-1", 50));
     struct rpc_reply *reply = ask_until(LIVE, 0);
     assert_null(entry_of(reply)->filter);
     rpc_reply_free(reply);
@@ -282,16 +253,16 @@ static void read_board_two_filters_one_has_bytes(void **state)
     struct question question;
     char other[ORDERS_CLIENT_ID_CHARS + 1];
     (void)state;
-    orders_client_create_sale(&admin, "two-a", 500, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "two-a", 500, 0, sale_id);
     place_many(0, 500);
     rpc_reply_free(ask_until(SOLD_OUT, 1));
     memcpy(other, sale_id, sizeof(other));
-    orders_client_create_sale(&admin, "two-b", 500, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "two-b", 500, 0, sale_id);
     place_many(0, 500);
     rpc_reply_free(ask_until(SOLD_OUT, 1));
 
     question_init(&question);
-    ask_about(&question, NOBODYS_ID);
+    ask_about(&question, ORDERS_STAGE_NOBODYS_ID);
     ask_about(&question, other);
     ask_about(&question, sale_id);
     struct rpc_reply *reply = ask(&question);
@@ -314,7 +285,7 @@ static void read_board_bad_positions_are_refused_by_name(void **state)
     question_init(&question);
     orders_calls_assert_field(ask(&question), "positions");
     for (int i = 0; i < 101; i++) {
-        ask_about(&question, NOBODYS_ID);
+        ask_about(&question, ORDERS_STAGE_NOBODYS_ID);
     }
     orders_calls_assert_field(ask(&question), "positions");
     question.message.n_positions = 3;
@@ -335,7 +306,7 @@ static void read_board_bad_positions_are_refused_by_name(void **state)
 static void read_board_offset_past_the_end_begins_again(void **state)
 {
     (void)state;
-    orders_client_create_sale(&admin, "past", 100, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "past", 100, 0, sale_id);
     place_many(0, 100);
     struct rpc_reply *reply = ask_until(SOLD_OUT, 1);
     int64_t version = entry_of(reply)->filter->version;
@@ -359,5 +330,5 @@ int main(void)
         cmocka_unit_test(read_board_bad_positions_are_refused_by_name),
         cmocka_unit_test(read_board_offset_past_the_end_begins_again),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, orders_stage_start, orders_stage_stop);
 }

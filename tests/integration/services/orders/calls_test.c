@@ -1,7 +1,5 @@
 /* What callers of a running stampede-orders may count on: one program, one PostgreSQL for all. */
-#include "orders_client.h"
-#include "orders_process.h"
-#include "support/scratch_postgres.h"
+#include "orders_stage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,34 +16,6 @@
 #define LIST_SALES  "/stampede.sales.v1.SaleService/ListSales"
 #define GET_ORDER   "/stampede.orders.v1.OrderService/GetOrder"
 
-#define NOBODYS_ID "01920000-0000-7000-8000-00000000dead"
-
-static struct scratch_postgres server;
-static struct orders_process process;
-static struct orders_client admin, public;
-
-static int start(void **state)
-{
-    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
-    (void)state;
-    assert_int_equal(scratch_postgres_start(&server, true, false), 0);
-    orders_process_start(&process, server.service_url, settings);
-    orders_process_wait_ready(&process, true);
-    orders_client_open(&admin, process.grpc_port, ORDERS_PROCESS_TOKEN);
-    orders_client_open(&public, process.grpc_port, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    orders_client_close(&admin);
-    orders_client_close(&public);
-    orders_process_stop(&process);
-    scratch_postgres_stop(&server);
-    return 0;
-}
-
 static struct rpc_reply *create(struct orders_client *client, struct orders_client_sale *sale)
 {
     return orders_client_call(client, CREATE_SALE,
@@ -57,8 +27,8 @@ static struct rpc_reply *get_sale(const char *sale_id)
 {
     Stampede__Sales__V1__GetSaleRequest request = STAMPEDE__SALES__V1__GET_SALE_REQUEST__INIT;
     request.sale_id = (char *)(uintptr_t)sale_id;
-    return orders_client_call(&public, GET_SALE, &stampede__sales__v1__sale__descriptor,
-                              &request.base);
+    return orders_client_call(&orders_stage.public, GET_SALE,
+                              &stampede__sales__v1__sale__descriptor, &request.base);
 }
 
 static int32_t stock_remaining(const char *sale_id)
@@ -80,7 +50,7 @@ static void create_sale_new_returns_it_as_it_was_asked_for(void **state)
     orders_client_sale_init(&sale, "create-new", 25);
     sale.message.per_customer_limit = 3;
     sale.message.hold_seconds = 60;
-    struct rpc_reply *reply = create(&admin, &sale);
+    struct rpc_reply *reply = create(&orders_stage.admin, &sale);
     const Stampede__Sales__V1__CreateSaleResponse *made = orders_client_message(reply);
     assert_false(made->replayed);
     assert_string_equal(made->sale->sku, "sku");
@@ -107,7 +77,8 @@ static void create_sale_same_key_replays_and_another_payload_is_refused(void **s
     (void)state;
 
     orders_client_sale_init(&sale, "create-replay", 5);
-    struct rpc_reply *first = create(&admin, &sale), *second = create(&admin, &sale);
+    struct rpc_reply *first = create(&orders_stage.admin, &sale),
+                     *second = create(&orders_stage.admin, &sale);
     const Stampede__Sales__V1__CreateSaleResponse *made = orders_client_message(first);
     const Stampede__Sales__V1__CreateSaleResponse *replayed = orders_client_message(second);
     assert_true(replayed->replayed);
@@ -115,7 +86,7 @@ static void create_sale_same_key_replays_and_another_payload_is_refused(void **s
     rpc_reply_free(first);
     rpc_reply_free(second);
     sale.message.stock_total = 6;
-    orders_client_assert_refused(create(&admin, &sale), RPC_FAILED_PRECONDITION,
+    orders_client_assert_refused(create(&orders_stage.admin, &sale), RPC_FAILED_PRECONDITION,
                                  "IDEMPOTENCY_KEY_REUSED");
 }
 
@@ -128,7 +99,7 @@ static void create_sale_with_bad_fields_names_them(void **state)
     orders_client_sale_init(&sale, "create-bad", 0);
     sale.message.sku = (char *)(uintptr_t) "";
     sale.message.end_time = NULL;
-    struct rpc_reply *reply = create(&admin, &sale);
+    struct rpc_reply *reply = create(&orders_stage.admin, &sale);
     assert_int_equal(reply->status.violation_count, 3);
     assert_string_equal(reply->status.violations[0].field, "sku");
     assert_string_equal(reply->status.violations[1].field, "end_time");
@@ -139,7 +110,8 @@ static void create_sale_with_bad_fields_names_them(void **state)
 static void get_sale_unknown_or_malformed_is_refused(void **state)
 {
     (void)state;
-    orders_client_assert_refused(get_sale(NOBODYS_ID), RPC_NOT_FOUND, "SALE_NOT_FOUND");
+    orders_client_assert_refused(get_sale(ORDERS_STAGE_NOBODYS_ID), RPC_NOT_FOUND,
+                                 "SALE_NOT_FOUND");
     orders_client_assert_refused(get_sale("nonsense"), RPC_INVALID_ARGUMENT, "INVALID_FIELD");
 }
 
@@ -148,7 +120,7 @@ static struct rpc_reply *list(int32_t page_size, const char *token)
     Stampede__Sales__V1__ListSalesRequest request = STAMPEDE__SALES__V1__LIST_SALES_REQUEST__INIT;
     request.page_size = page_size;
     request.page_token = (char *)(uintptr_t)token;
-    return orders_client_call(&public, LIST_SALES,
+    return orders_client_call(&orders_stage.public, LIST_SALES,
                               &stampede__sales__v1__list_sales_response__descriptor, &request.base);
 }
 
@@ -163,7 +135,7 @@ static void list_sales_in_pages_shows_every_sale_once(void **state)
     for (size_t i = 0; i < 3; i++) {
         char key[32];
         snprintf(key, sizeof(key), "list-%zu", i);
-        orders_client_create_sale(&admin, key, 1, 0, created[i]);
+        orders_client_create_sale(&orders_stage.admin, key, 1, 0, created[i]);
     }
     for (size_t page = 0; more && page < 1000; page++) {
         struct rpc_reply *reply = list(2, token);
@@ -187,12 +159,14 @@ static void list_sales_in_pages_shows_every_sale_once(void **state)
 
 static void admin_method_without_or_with_a_wrong_token_is_unauthenticated(void **state)
 {
-    struct orders_client wrong = {.channel = public.channel, .token = "not-the-token-at-all"};
+    struct orders_client wrong = {.channel = orders_stage.public.channel,
+                                  .token = "not-the-token-at-all"};
     struct orders_client_sale sale;
     (void)state;
 
     orders_client_sale_init(&sale, "no-token", 1);
-    orders_client_assert_refused(create(&public, &sale), RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
+    orders_client_assert_refused(create(&orders_stage.public, &sale), RPC_UNAUTHENTICATED,
+                                 "UNAUTHENTICATED");
     orders_client_assert_refused(create(&wrong, &sale), RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
 }
 
@@ -202,7 +176,8 @@ static void assert_served(const char *full_name, const ProtobufCMethodDescriptor
     ProtobufCMessage *empty = calloc(1, method->input->sizeof_message);
     assert_non_null(empty);
     protobuf_c_message_init(method->input, empty);
-    struct rpc_reply *reply = orders_client_call(&admin, full_name, method->output, empty);
+    struct rpc_reply *reply =
+        orders_client_call(&orders_stage.admin, full_name, method->output, empty);
     if (reply->status.code != RPC_OK && reply->status.code != RPC_INVALID_ARGUMENT) {
         fail_msg("%s ends with code %d", full_name, reply->status.code);
     }
@@ -240,8 +215,8 @@ static struct rpc_reply *get_order(const char *sale_id, const char *order_id, co
     request.sale_id = (char *)(uintptr_t)sale_id;
     request.order_id = (char *)(uintptr_t)order_id;
     request.customer_id = (char *)(uintptr_t)customer;
-    return orders_client_call(&public, GET_ORDER, &stampede__orders__v1__order__descriptor,
-                              &request.base);
+    return orders_client_call(&orders_stage.public, GET_ORDER,
+                              &stampede__orders__v1__order__descriptor, &request.base);
 }
 
 /* The promise of the whole thing: placed once, replayed ever after, and the key means one order. */
@@ -250,9 +225,9 @@ static void place_order_is_placed_once_and_replayed_after(void **state)
     char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
     (void)state;
 
-    orders_client_create_sale(&admin, "place-once", 10, 0, sale_id);
-    struct rpc_reply *first = orders_client_place(&public, sale_id, "c-1", "k-1", 2);
-    struct rpc_reply *second = orders_client_place(&public, sale_id, "c-1", "k-1", 2);
+    orders_client_create_sale(&orders_stage.admin, "place-once", 10, 0, sale_id);
+    struct rpc_reply *first = orders_client_place(&orders_stage.public, sale_id, "c-1", "k-1", 2);
+    struct rpc_reply *second = orders_client_place(&orders_stage.public, sale_id, "c-1", "k-1", 2);
     const Stampede__Orders__V1__PlaceOrderResponse *placed = orders_client_message(first);
     const Stampede__Orders__V1__PlaceOrderResponse *replayed = orders_client_message(second);
     assert_false(placed->replayed);
@@ -266,8 +241,9 @@ static void place_order_is_placed_once_and_replayed_after(void **state)
     assert_string_equal(placed->order->order_id, replayed->order->order_id);
     assert_int_equal(replayed->order->number, 1);
     assert_int_equal(stock_remaining(sale_id), 8);
-    orders_client_assert_refused(orders_client_place(&public, sale_id, "c-1", "k-1", 3),
-                                 RPC_FAILED_PRECONDITION, "IDEMPOTENCY_KEY_REUSED");
+    orders_client_assert_refused(
+        orders_client_place(&orders_stage.public, sale_id, "c-1", "k-1", 3),
+        RPC_FAILED_PRECONDITION, "IDEMPOTENCY_KEY_REUSED");
 
     struct rpc_reply *read = get_order(sale_id, placed->order->order_id, "c-1");
     const Stampede__Orders__V1__Order *order = orders_client_message(read);
@@ -285,26 +261,30 @@ static void place_order_sold_out_and_over_the_limit_are_told_apart(void **state)
     char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
     (void)state;
 
-    orders_client_create_sale(&admin, "place-limit", 4, 2, sale_id);
-    rpc_reply_free(orders_client_place(&public, sale_id, "c-1", "k-1", 2));
-    orders_client_assert_refused(orders_client_place(&public, sale_id, "c-1", "k-2", 1),
-                                 RPC_FAILED_PRECONDITION, "CUSTOMER_LIMIT_REACHED");
-    orders_client_assert_refused(orders_client_place(&public, sale_id, "c-2", "k-1", 3),
-                                 RPC_FAILED_PRECONDITION, "SOLD_OUT");
-    rpc_reply_free(orders_client_place(&public, sale_id, "c-2", "k-2", 2));
-    orders_client_assert_refused(orders_client_place(&public, sale_id, "c-3", "k-1", 1),
-                                 RPC_FAILED_PRECONDITION, "SOLD_OUT");
+    orders_client_create_sale(&orders_stage.admin, "place-limit", 4, 2, sale_id);
+    rpc_reply_free(orders_client_place(&orders_stage.public, sale_id, "c-1", "k-1", 2));
+    orders_client_assert_refused(
+        orders_client_place(&orders_stage.public, sale_id, "c-1", "k-2", 1),
+        RPC_FAILED_PRECONDITION, "CUSTOMER_LIMIT_REACHED");
+    orders_client_assert_refused(
+        orders_client_place(&orders_stage.public, sale_id, "c-2", "k-1", 3),
+        RPC_FAILED_PRECONDITION, "SOLD_OUT");
+    rpc_reply_free(orders_client_place(&orders_stage.public, sale_id, "c-2", "k-2", 2));
+    orders_client_assert_refused(
+        orders_client_place(&orders_stage.public, sale_id, "c-3", "k-1", 1),
+        RPC_FAILED_PRECONDITION, "SOLD_OUT");
     assert_int_equal(stock_remaining(sale_id), 0);
 }
 
 static void place_order_with_bad_fields_names_them(void **state)
 {
     (void)state;
-    struct rpc_reply *reply = orders_client_place(&public, "nonsense", "", "", 0);
+    struct rpc_reply *reply = orders_client_place(&orders_stage.public, "nonsense", "", "", 0);
     assert_int_equal(reply->status.violation_count, 4);
     orders_client_assert_refused(reply, RPC_INVALID_ARGUMENT, "INVALID_FIELD");
-    orders_client_assert_refused(orders_client_place(&public, NOBODYS_ID, "c-1", "k-1", 1),
-                                 RPC_NOT_FOUND, "SALE_NOT_FOUND");
+    orders_client_assert_refused(
+        orders_client_place(&orders_stage.public, ORDERS_STAGE_NOBODYS_ID, "c-1", "k-1", 1),
+        RPC_NOT_FOUND, "SALE_NOT_FOUND");
 }
 
 /* --- Batches --------------------------------------------------------------------------------- */
@@ -323,18 +303,18 @@ static void batch_that_is_no_batch_is_refused_as_a_call(void **state)
     static struct orders_client_batch batch;
     (void)state;
 
-    orders_client_batch_init(&batch, NOBODYS_ID);
-    orders_client_assert_refused(orders_client_place_batch(&public, &batch), RPC_INVALID_ARGUMENT,
-                                 "INVALID_FIELD");
+    orders_client_batch_init(&batch, ORDERS_STAGE_NOBODYS_ID);
+    orders_client_assert_refused(orders_client_place_batch(&orders_stage.public, &batch),
+                                 RPC_INVALID_ARGUMENT, "INVALID_FIELD");
     for (size_t i = 0; i < 513; i++) {
         orders_client_batch_add(&batch, "c", "k", 1);
     }
-    orders_client_assert_refused(orders_client_place_batch(&public, &batch), RPC_INVALID_ARGUMENT,
-                                 "INVALID_FIELD");
+    orders_client_assert_refused(orders_client_place_batch(&orders_stage.public, &batch),
+                                 RPC_INVALID_ARGUMENT, "INVALID_FIELD");
     orders_client_batch_init(&batch, "no-uuid");
     orders_client_batch_add(&batch, "c", "k", 1);
-    orders_client_assert_refused(orders_client_place_batch(&public, &batch), RPC_INVALID_ARGUMENT,
-                                 "INVALID_FIELD");
+    orders_client_assert_refused(orders_client_place_batch(&orders_stage.public, &batch),
+                                 RPC_INVALID_ARGUMENT, "INVALID_FIELD");
 }
 
 /* One shopper's mistake must not cost the others of the batch their order. */
@@ -346,7 +326,7 @@ static void batch_bad_items_are_refused_beside_good_ones(void **state)
     char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
     (void)state;
 
-    orders_client_create_sale(&admin, "batch-bad-items", 100, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "batch-bad-items", 100, 0, sale_id);
     orders_client_batch_init(&batch, sale_id);
     orders_client_batch_add(&batch, "c-1", "k", 1);
     orders_client_batch_add(&batch, "c-2", "k", 0);
@@ -357,7 +337,7 @@ static void batch_bad_items_are_refused_beside_good_ones(void **state)
     orders_client_batch_add(&batch, "c-7", "k", 1);
     batch.items[6].timeout_ms = -1;
     batch.items[2].quantity = 3;
-    struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+    struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
     const Stampede__Orders__V1__BatchPlaceOrdersResponse *response = results_of(reply, 7);
     for (size_t i = 0; i < 7; i++) {
         assert_string_equal(orders_client_result_reason(response->results[i]), expected[i]);
@@ -374,10 +354,10 @@ static void batch_of_bad_items_only_is_answered(void **state)
     static struct orders_client_batch batch;
     (void)state;
 
-    orders_client_batch_init(&batch, NOBODYS_ID);
+    orders_client_batch_init(&batch, ORDERS_STAGE_NOBODYS_ID);
     orders_client_batch_add(&batch, "c-1", "k", -1);
     orders_client_batch_add(&batch, "c-2", "k", 1001);
-    struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+    struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
     const Stampede__Orders__V1__BatchPlaceOrdersResponse *response = results_of(reply, 2);
     assert_string_equal(orders_client_result_reason(response->results[0]), "INVALID_FIELD");
     assert_string_equal(orders_client_result_reason(response->results[1]), "INVALID_FIELD");
@@ -389,10 +369,10 @@ static void batch_of_an_unknown_sale_is_refused_order_by_order(void **state)
     static struct orders_client_batch batch;
     (void)state;
 
-    orders_client_batch_init(&batch, NOBODYS_ID);
+    orders_client_batch_init(&batch, ORDERS_STAGE_NOBODYS_ID);
     orders_client_batch_add(&batch, "c-1", "k", 1);
     orders_client_batch_add(&batch, "c-2", "k", 1);
-    struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+    struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
     const Stampede__Orders__V1__BatchPlaceOrdersResponse *response = results_of(reply, 2);
     assert_string_equal(orders_client_result_reason(response->results[0]), "SALE_NOT_FOUND");
     assert_string_equal(orders_client_result_reason(response->results[1]), "SALE_NOT_FOUND");
@@ -406,14 +386,14 @@ static void batch_sale_id_in_upper_case_is_the_same_sale(void **state)
     char sale_id[ORDERS_CLIENT_ID_CHARS + 1], upper[ORDERS_CLIENT_ID_CHARS + 1];
     (void)state;
 
-    orders_client_create_sale(&admin, "batch-upper", 10, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "batch-upper", 10, 0, sale_id);
     for (size_t i = 0; i <= ORDERS_CLIENT_ID_CHARS; i++) {
         upper[i] = (char)(sale_id[i] >= 'a' && sale_id[i] <= 'f' ? sale_id[i] - 32 : sale_id[i]);
     }
-    rpc_reply_free(orders_client_place(&public, sale_id, "c-1", "k", 1));
+    rpc_reply_free(orders_client_place(&orders_stage.public, sale_id, "c-1", "k", 1));
     orders_client_batch_init(&batch, upper);
     orders_client_batch_add(&batch, "c-1", "k", 1);
-    struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+    struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
     const Stampede__Orders__V1__BatchPlaceOrdersResponse *response = results_of(reply, 1);
     assert_true(response->results[0]->replayed);
     assert_string_equal(response->results[0]->order->sale_id, sale_id);
@@ -427,8 +407,8 @@ static void batch_of_512_mixed_orders_answers_each(void **state)
     char sale_id[ORDERS_CLIENT_ID_CHARS + 1], name[32];
     (void)state;
 
-    orders_client_create_sale(&admin, "batch-512", 200, 2, sale_id);
-    rpc_reply_free(orders_client_place(&public, sale_id, "early", "k", 1));
+    orders_client_create_sale(&orders_stage.admin, "batch-512", 200, 2, sale_id);
+    rpc_reply_free(orders_client_place(&orders_stage.public, sale_id, "early", "k", 1));
     orders_client_batch_init(&batch, sale_id);
     orders_client_batch_add(&batch, "early", "k", 1);   /* 0: replayed */
     orders_client_batch_add(&batch, "early", "k", 2);   /* 1: key reused */
@@ -440,7 +420,7 @@ static void batch_of_512_mixed_orders_answers_each(void **state)
     }
     orders_client_batch_add(&batch, "c-4", "k", 1);   /* 510: a copy of item 4 */
     orders_client_batch_add(&batch, "c-509", "k", 1); /* 511: a copy of a refused one */
-    struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+    struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
     const Stampede__Orders__V1__BatchPlaceOrdersResponse *response = results_of(reply, 512);
     Stampede__Orders__V1__BatchPlaceOrdersResult **results = response->results;
     assert_true(results[0]->replayed);
@@ -473,7 +453,7 @@ static void batch_of_512_longest_orders_is_placed(void **state)
 
     memset(key, 'k', sizeof(key) - 1);
     memset(request_id, 'r', sizeof(request_id) - 1);
-    orders_client_create_sale(&admin, "batch-longest", 10000000, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "batch-longest", 10000000, 0, sale_id);
     orders_client_batch_init(&batch, sale_id);
     for (size_t i = 0; i < 512; i++) {
         snprintf(customers[i], sizeof(customers[i]), "%064zu", i);
@@ -485,7 +465,7 @@ static void batch_of_512_longest_orders_is_placed(void **state)
             (char *)(uintptr_t) "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         batch.items[i].timeout_ms = INT32_MAX;
     }
-    struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+    struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
     const Stampede__Orders__V1__BatchPlaceOrdersResponse *response = results_of(reply, 512);
     for (size_t i = 0; i < 512; i++) {
         assert_string_equal(orders_client_result_reason(response->results[i]), "");
@@ -517,7 +497,8 @@ static void metrics_count_what_was_answered(void **state)
     };
     (void)state;
 
-    assert_int_equal(orders_process_get(&process, "/metrics", text, sizeof(text)), 200);
+    assert_int_equal(orders_process_get(&orders_stage.process, "/metrics", text, sizeof(text)),
+                     200);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strstr(text, names[i]) == NULL) {
             fail_msg("no %s in /metrics", names[i]);
@@ -534,12 +515,12 @@ static void log_of_success_is_silent(void **state)
     char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
     (void)state;
 
-    orders_client_create_sale(&admin, "silent", 10, 0, sale_id);
-    size_t before = orders_process_count_log(&process, "\n");
-    rpc_reply_free(orders_client_place(&public, sale_id, "c-1", "k-1", 2));
+    orders_client_create_sale(&orders_stage.admin, "silent", 10, 0, sale_id);
+    size_t before = orders_process_count_log(&orders_stage.process, "\n");
+    rpc_reply_free(orders_client_place(&orders_stage.public, sale_id, "c-1", "k-1", 2));
     rpc_reply_free(get_sale(sale_id));
-    assert_int_equal(orders_process_count_log(&process, "\n"), before);
-    assert_int_equal(orders_process_count_log(&process, ORDERS_PROCESS_TOKEN), 0);
+    assert_int_equal(orders_process_count_log(&orders_stage.process, "\n"), before);
+    assert_int_equal(orders_process_count_log(&orders_stage.process, ORDERS_PROCESS_TOKEN), 0);
 }
 
 int main(void)
@@ -565,5 +546,5 @@ int main(void)
         cmocka_unit_test(metrics_count_what_was_answered),
         cmocka_unit_test(log_of_success_is_silent),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, orders_stage_start, orders_stage_stop);
 }

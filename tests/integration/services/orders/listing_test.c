@@ -1,7 +1,5 @@
 /* Lists in pages over gRPC while what they list keeps growing: nothing skipped, nothing twice. */
-#include "orders_calls.h"
-#include "orders_process.h"
-#include "support/scratch_postgres.h"
+#include "orders_stage.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +13,6 @@
 
 #include <cmocka.h>
 
-#define NOBODYS_ID  "01920000-0000-7000-8000-00000000dead"
 #define SALES_TOKEN "1-01920000-0000-7000-8000-00000000dead" /* a token of another list */
 
 #define PAGE          7
@@ -23,33 +20,7 @@
 #define SALES_BEFORE  30
 #define TOKEN_BYTES   128
 
-static struct scratch_postgres server;
-static struct orders_process process;
-static struct orders_client admin, public;
 static char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
-
-static int start(void **state)
-{
-    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
-    (void)state;
-    assert_int_equal(scratch_postgres_start(&server, true, false), 0);
-    orders_process_start(&process, server.service_url, settings);
-    orders_process_wait_ready(&process, true);
-    orders_client_open(&admin, process.grpc_port, ORDERS_PROCESS_TOKEN);
-    orders_client_open(&public, process.grpc_port, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    orders_calls_audit(server.admin_url);
-    orders_client_close(&admin);
-    orders_client_close(&public);
-    orders_process_stop(&process);
-    scratch_postgres_stop(&server);
-    return 0;
-}
 
 /* --- Somebody who keeps adding --------------------------------------------------------------- */
 
@@ -76,7 +47,7 @@ static void adder_start(struct adder *adder, const char *token,
                         void (*add)(struct orders_client *client, size_t turn))
 {
     *adder = (struct adder){.add = add};
-    orders_client_open(&adder->client, process.grpc_port, token);
+    orders_client_open(&adder->client, orders_stage.process.grpc_port, token);
     assert_int_equal(pthread_create(&adder->thread, NULL, keep_adding, adder), 0);
     while (atomic_load(&adder->added) == 0) {
         sched_yield();
@@ -112,7 +83,7 @@ static void place_orders(size_t count)
     for (size_t i = 0; i < count; i++) {
         snprintf(customer, sizeof(customer), "c-%zu", i % 3);
         snprintf(key, sizeof(key), "k-%zu", i);
-        rpc_reply_free(orders_client_place(&public, sale_id, customer, key, 1));
+        rpc_reply_free(orders_client_place(&orders_stage.public, sale_id, customer, key, 1));
     }
 }
 
@@ -131,11 +102,12 @@ static void list_orders_while_orders_arrive_has_every_number_once(void **state)
     int64_t expected = 1;
     (void)state;
 
-    orders_client_create_sale(&admin, "growing", 10000000, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "growing", 10000000, 0, sale_id);
     place_orders(ORDERS_BEFORE);
     adder_start(&adder, NULL, add_order);
     do {
-        struct rpc_reply *reply = orders_calls_list_orders(&admin, sale_id, "", PAGE, token);
+        struct rpc_reply *reply =
+            orders_calls_list_orders(&orders_stage.admin, sale_id, "", PAGE, token);
         const Stampede__Orders__V1__ListOrdersResponse *page = orders_client_message(reply);
         assert_true(page->n_orders <= PAGE);
         for (size_t i = 0; i < page->n_orders; i++) {
@@ -156,10 +128,11 @@ static void list_orders_of_one_customer_has_theirs_only(void **state)
     size_t seen = 0;
     (void)state;
 
-    orders_client_create_sale(&admin, "customers", 1000, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "customers", 1000, 0, sale_id);
     place_orders(30);
     do {
-        struct rpc_reply *reply = orders_calls_list_orders(&admin, sale_id, "c-1", 4, token);
+        struct rpc_reply *reply =
+            orders_calls_list_orders(&orders_stage.admin, sale_id, "c-1", 4, token);
         const Stampede__Orders__V1__ListOrdersResponse *page = orders_client_message(reply);
         for (size_t i = 0; i < page->n_orders; i++, seen++) {
             const Stampede__Orders__V1__Order *order = page->orders[i];
@@ -179,7 +152,8 @@ static void list_orders_of_one_customer_has_theirs_only(void **state)
 
 static size_t count_orders(const char *customer, int32_t page_size, bool *ret_more)
 {
-    struct rpc_reply *reply = orders_calls_list_orders(&admin, sale_id, customer, page_size, "");
+    struct rpc_reply *reply =
+        orders_calls_list_orders(&orders_stage.admin, sale_id, customer, page_size, "");
     const Stampede__Orders__V1__ListOrdersResponse *page = orders_client_message(reply);
     size_t count = page->n_orders;
     *ret_more = page->next_page_token[0] != '\0';
@@ -195,7 +169,7 @@ static void list_orders_pages_are_of_the_size_asked_for(void **state)
     bool more;
     (void)state;
 
-    orders_client_create_sale(&admin, "sizes", 1000, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "sizes", 1000, 0, sale_id);
     assert_int_equal(count_orders("", 10, &more), 0);
     assert_false(more);
     orders_client_batch_init(&batch, sale_id);
@@ -203,7 +177,7 @@ static void list_orders_pages_are_of_the_size_asked_for(void **state)
         snprintf(customer, sizeof(customer), "c-%zu", i);
         orders_client_batch_add(&batch, customer, "k", 1);
     }
-    rpc_reply_free(orders_client_place_batch(&public, &batch));
+    rpc_reply_free(orders_client_place_batch(&orders_stage.public, &batch));
     assert_int_equal(count_orders("", 0, &more), 50);
     assert_true(more);
     assert_int_equal(count_orders("", 500, &more), 500);
@@ -225,18 +199,21 @@ static void list_orders_refuses_by_name(void **state)
     };
     (void)state;
 
-    orders_client_create_sale(&admin, "list-bad", 10, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "list-bad", 10, 0, sale_id);
     for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
-        orders_calls_assert_field(orders_calls_list_orders(&admin, sale_id, "", 0, tokens[i]),
-                                  "page_token");
+        orders_calls_assert_field(
+            orders_calls_list_orders(&orders_stage.admin, sale_id, "", 0, tokens[i]), "page_token");
     }
-    orders_calls_assert_field(orders_calls_list_orders(&admin, sale_id, "", -1, ""), "page_size");
-    orders_calls_assert_field(orders_calls_list_orders(&admin, sale_id, longer, 0, ""),
+    orders_calls_assert_field(orders_calls_list_orders(&orders_stage.admin, sale_id, "", -1, ""),
+                              "page_size");
+    orders_calls_assert_field(orders_calls_list_orders(&orders_stage.admin, sale_id, longer, 0, ""),
                               "customer_id");
-    orders_calls_assert_field(orders_calls_list_orders(&admin, "nonsense", "", 0, ""), "sale_id");
-    orders_client_assert_refused(orders_calls_list_orders(&admin, NOBODYS_ID, "", 0, ""),
-                                 RPC_NOT_FOUND, "SALE_NOT_FOUND");
-    orders_client_assert_refused(orders_calls_list_orders(&public, sale_id, "", 0, ""),
+    orders_calls_assert_field(orders_calls_list_orders(&orders_stage.admin, "nonsense", "", 0, ""),
+                              "sale_id");
+    orders_client_assert_refused(
+        orders_calls_list_orders(&orders_stage.admin, ORDERS_STAGE_NOBODYS_ID, "", 0, ""),
+        RPC_NOT_FOUND, "SALE_NOT_FOUND");
+    orders_client_assert_refused(orders_calls_list_orders(&orders_stage.public, sale_id, "", 0, ""),
                                  RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
 }
 
@@ -254,11 +231,11 @@ static void list_sales_while_sales_are_made_has_each_once(void **state)
 
     for (size_t i = 0; i < SALES_BEFORE; i++) {
         snprintf(key, sizeof(key), "before-%zu", i);
-        orders_client_create_sale(&admin, key, 1, 0, before[i]);
+        orders_client_create_sale(&orders_stage.admin, key, 1, 0, before[i]);
     }
     adder_start(&adder, ORDERS_PROCESS_TOKEN, add_sale);
     do {
-        struct rpc_reply *reply = orders_calls_list_sales(&public, 3, token);
+        struct rpc_reply *reply = orders_calls_list_sales(&orders_stage.public, 3, token);
         const Stampede__Sales__V1__ListSalesResponse *page = orders_client_message(reply);
         for (size_t i = 0; i < page->n_sales; i++) {
             const char *id = page->sales[i]->sale_id;
@@ -284,5 +261,5 @@ int main(void)
         cmocka_unit_test(list_orders_refuses_by_name),
         cmocka_unit_test(list_sales_while_sales_are_made_has_each_once),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, orders_stage_start, orders_stage_stop);
 }

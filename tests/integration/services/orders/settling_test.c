@@ -1,8 +1,6 @@
 /* What becomes of held and sold orders over gRPC: confirmed, cancelled, expired, by whom. */
 #include "base/clock.h"
-#include "orders_calls.h"
-#include "orders_process.h"
-#include "support/scratch_postgres.h"
+#include "orders_stage.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,8 +14,6 @@
 
 #include <cmocka.h>
 
-#define NOBODYS_ID "01920000-0000-7000-8000-00000000dead"
-
 #define RESERVED  STAMPEDE__ORDERS__V1__ORDER__STATUS__RESERVED
 #define CONFIRMED STAMPEDE__ORDERS__V1__ORDER__STATUS__CONFIRMED
 #define CANCELLED STAMPEDE__ORDERS__V1__ORDER__STATUS__CANCELLED
@@ -25,44 +21,18 @@
 
 #define HOLD_SECONDS 3600
 
-static struct scratch_postgres server;
-static struct orders_process process;
-static struct orders_client admin, public;
 static char sale_id[ORDERS_CLIENT_ID_CHARS + 1], order_id[ORDERS_CLIENT_ID_CHARS + 1];
-
-static int start(void **state)
-{
-    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
-    (void)state;
-    assert_int_equal(scratch_postgres_start(&server, true, false), 0);
-    orders_process_start(&process, server.service_url, settings);
-    orders_process_wait_ready(&process, true);
-    orders_client_open(&admin, process.grpc_port, ORDERS_PROCESS_TOKEN);
-    orders_client_open(&public, process.grpc_port, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    orders_calls_audit(server.admin_url);
-    orders_client_close(&admin);
-    orders_client_close(&public);
-    orders_process_stop(&process);
-    scratch_postgres_stop(&server);
-    return 0;
-}
 
 /* A sale of ten with a hold, and one order of two units of customer c-1. */
 static void hold_one(const char *key)
 {
-    orders_calls_create_held(&admin, key, 10, HOLD_SECONDS, sale_id);
-    orders_calls_place(&public, sale_id, "c-1", "k-1", 2, order_id);
+    orders_calls_create_held(&orders_stage.admin, key, 10, HOLD_SECONDS, sale_id);
+    orders_calls_place(&orders_stage.public, sale_id, "c-1", "k-1", 2, order_id);
 }
 
 static void assert_stock_and_version(int32_t remaining, int64_t version)
 {
-    struct rpc_reply *reply = orders_calls_get_sale(&public, sale_id);
+    struct rpc_reply *reply = orders_calls_get_sale(&orders_stage.public, sale_id);
     const Stampede__Sales__V1__Sale *sale = orders_client_message(reply);
     assert_int_equal(sale->stock_remaining, remaining);
     assert_int_equal(sale->version, version);
@@ -77,7 +47,7 @@ static void confirm_held_order_is_sold_however_often_it_is_asked(void **state)
     (void)state;
     hold_one("confirm");
     for (int i = 0; i < 3; i++) {
-        struct rpc_reply *reply = orders_calls_confirm(&admin, sale_id, order_id);
+        struct rpc_reply *reply = orders_calls_confirm(&orders_stage.admin, sale_id, order_id);
         const Stampede__Orders__V1__Order *order = orders_client_message(reply);
         assert_int_equal(order->status, CONFIRMED);
         assert_string_equal(order->sale_id, sale_id);
@@ -92,7 +62,8 @@ static void confirm_held_order_is_sold_however_often_it_is_asked(void **state)
         rpc_reply_free(reply);
         assert_stock_and_version(8, 3);
     }
-    orders_calls_assert_order(orders_calls_get_order(&public, sale_id, order_id, "c-1"), CONFIRMED);
+    orders_calls_assert_order(
+        orders_calls_get_order(&orders_stage.public, sale_id, order_id, "c-1"), CONFIRMED);
 }
 
 /* Who holds a unit when the sale is paused or ends has bought in time: only new orders are refused.
@@ -103,14 +74,17 @@ static void confirm_and_cancel_go_on_when_a_sale_has_stopped(void **state)
     (void)state;
 
     hold_one("stopped");
-    orders_calls_place(&public, sale_id, "c-2", "k-1", 1, other_id);
-    orders_calls_assert_sale(orders_calls_act(&admin, "PauseSale", sale_id),
+    orders_calls_place(&orders_stage.public, sale_id, "c-2", "k-1", 1, other_id);
+    orders_calls_assert_sale(orders_calls_act(&orders_stage.admin, "PauseSale", sale_id),
                              STAMPEDE__SALES__V1__SALE__STATE__PAUSED);
-    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
-    orders_calls_assert_sale(orders_calls_act(&admin, "EndSale", sale_id),
+    orders_calls_assert_order(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
+                              CONFIRMED);
+    orders_calls_assert_sale(orders_calls_act(&orders_stage.admin, "EndSale", sale_id),
                              STAMPEDE__SALES__V1__SALE__STATE__ENDED);
-    orders_calls_assert_order(orders_calls_cancel(&public, sale_id, other_id, "c-2"), CANCELLED);
-    orders_calls_assert_order(orders_calls_cancel(&admin, sale_id, order_id, ""), CANCELLED);
+    orders_calls_assert_order(orders_calls_cancel(&orders_stage.public, sale_id, other_id, "c-2"),
+                              CANCELLED);
+    orders_calls_assert_order(orders_calls_cancel(&orders_stage.admin, sale_id, order_id, ""),
+                              CANCELLED);
 }
 
 /* A repeated purchase shows the order as it is now. */
@@ -118,8 +92,9 @@ static void confirm_shows_in_the_replay_of_the_order(void **state)
 {
     (void)state;
     hold_one("confirm-replay");
-    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
-    struct rpc_reply *reply = orders_client_place(&public, sale_id, "c-1", "k-1", 2);
+    orders_calls_assert_order(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
+                              CONFIRMED);
+    struct rpc_reply *reply = orders_client_place(&orders_stage.public, sale_id, "c-1", "k-1", 2);
     const Stampede__Orders__V1__PlaceOrderResponse *replay = orders_client_message(reply);
     assert_true(replay->replayed);
     assert_int_equal(replay->order->status, CONFIRMED);
@@ -130,16 +105,17 @@ static void confirm_shows_in_the_replay_of_the_order(void **state)
 static void confirm_of_an_expired_hold_is_illegal(void **state)
 {
     (void)state;
-    orders_calls_create_held(&admin, "confirm-expired", 10, 1, sale_id);
-    orders_calls_place(&public, sale_id, "c-1", "k-1", 2, order_id);
+    orders_calls_create_held(&orders_stage.admin, "confirm-expired", 10, 1, sale_id);
+    orders_calls_place(&orders_stage.public, sale_id, "c-1", "k-1", 2, order_id);
     nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 200000000}, NULL);
-    orders_calls_assert_illegal(orders_calls_confirm(&admin, sale_id, order_id),
+    orders_calls_assert_illegal(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
                                 "an EXPIRED order cannot be confirmed");
-    orders_calls_assert_illegal(orders_calls_cancel(&public, sale_id, order_id, "c-1"),
+    orders_calls_assert_illegal(orders_calls_cancel(&orders_stage.public, sale_id, order_id, "c-1"),
                                 "an EXPIRED order cannot be cancelled");
-    orders_calls_assert_illegal(orders_calls_cancel(&admin, sale_id, order_id, ""),
+    orders_calls_assert_illegal(orders_calls_cancel(&orders_stage.admin, sale_id, order_id, ""),
                                 "an EXPIRED order cannot be cancelled");
-    orders_calls_assert_order(orders_calls_get_order(&public, sale_id, order_id, "c-1"), EXPIRED);
+    orders_calls_assert_order(
+        orders_calls_get_order(&orders_stage.public, sale_id, order_id, "c-1"), EXPIRED);
     assert_stock_and_version(10, 3);
 }
 
@@ -152,11 +128,11 @@ static void cancel_held_order_gives_its_units_back_once(void **state)
     hold_one("cancel");
     assert_stock_and_version(8, 2);
     for (int i = 0; i < 3; i++) {
-        orders_calls_assert_order(orders_calls_cancel(&public, sale_id, order_id, "c-1"),
-                                  CANCELLED);
+        orders_calls_assert_order(
+            orders_calls_cancel(&orders_stage.public, sale_id, order_id, "c-1"), CANCELLED);
         assert_stock_and_version(10, 3);
     }
-    orders_calls_assert_illegal(orders_calls_confirm(&admin, sale_id, order_id),
+    orders_calls_assert_illegal(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
                                 "a CANCELLED order cannot be confirmed");
     assert_stock_and_version(10, 3);
 }
@@ -166,11 +142,12 @@ static void cancel_sold_order_is_for_administrators(void **state)
 {
     (void)state;
     hold_one("cancel-sold");
-    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
-    orders_calls_assert_illegal(orders_calls_cancel(&public, sale_id, order_id, "c-1"),
+    orders_calls_assert_order(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
+                              CONFIRMED);
+    orders_calls_assert_illegal(orders_calls_cancel(&orders_stage.public, sale_id, order_id, "c-1"),
                                 "a CONFIRMED order can be cancelled by an administrator only");
     assert_stock_and_version(8, 3);
-    struct rpc_reply *reply = orders_calls_cancel(&admin, sale_id, order_id, "");
+    struct rpc_reply *reply = orders_calls_cancel(&orders_stage.admin, sale_id, order_id, "");
     const Stampede__Orders__V1__Order *order = orders_client_message(reply);
     assert_int_equal(order->status, CANCELLED);
     assert_string_equal(order->customer_id, "c-1");
@@ -183,10 +160,12 @@ static void cancel_by_an_administrator_keeps_to_the_named_customer(void **state)
 {
     (void)state;
     hold_one("cancel-named");
-    orders_client_assert_refused(orders_calls_cancel(&admin, sale_id, order_id, "c-2"),
+    orders_client_assert_refused(orders_calls_cancel(&orders_stage.admin, sale_id, order_id, "c-2"),
                                  RPC_NOT_FOUND, "ORDER_NOT_FOUND");
-    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
-    orders_calls_assert_order(orders_calls_cancel(&admin, sale_id, order_id, "c-1"), CANCELLED);
+    orders_calls_assert_order(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
+                              CONFIRMED);
+    orders_calls_assert_order(orders_calls_cancel(&orders_stage.admin, sale_id, order_id, "c-1"),
+                              CANCELLED);
 }
 
 /* Nobody learns of another customer's order, nor ends it. */
@@ -194,17 +173,23 @@ static void cancel_of_anothers_order_is_not_found(void **state)
 {
     (void)state;
     hold_one("cancel-other");
-    orders_client_assert_refused(orders_calls_cancel(&public, sale_id, order_id, "c-2"),
-                                 RPC_NOT_FOUND, "ORDER_NOT_FOUND");
-    orders_client_assert_refused(orders_calls_cancel(&public, sale_id, NOBODYS_ID, "c-1"),
-                                 RPC_NOT_FOUND, "ORDER_NOT_FOUND");
-    orders_client_assert_refused(orders_calls_cancel(&public, NOBODYS_ID, order_id, "c-1"),
-                                 RPC_NOT_FOUND, "SALE_NOT_FOUND");
-    orders_client_assert_refused(orders_calls_confirm(&admin, sale_id, NOBODYS_ID), RPC_NOT_FOUND,
-                                 "ORDER_NOT_FOUND");
-    orders_client_assert_refused(orders_calls_confirm(&admin, NOBODYS_ID, order_id), RPC_NOT_FOUND,
-                                 "SALE_NOT_FOUND");
-    orders_calls_assert_order(orders_calls_get_order(&public, sale_id, order_id, "c-1"), RESERVED);
+    orders_client_assert_refused(
+        orders_calls_cancel(&orders_stage.public, sale_id, order_id, "c-2"), RPC_NOT_FOUND,
+        "ORDER_NOT_FOUND");
+    orders_client_assert_refused(
+        orders_calls_cancel(&orders_stage.public, sale_id, ORDERS_STAGE_NOBODYS_ID, "c-1"),
+        RPC_NOT_FOUND, "ORDER_NOT_FOUND");
+    orders_client_assert_refused(
+        orders_calls_cancel(&orders_stage.public, ORDERS_STAGE_NOBODYS_ID, order_id, "c-1"),
+        RPC_NOT_FOUND, "SALE_NOT_FOUND");
+    orders_client_assert_refused(
+        orders_calls_confirm(&orders_stage.admin, sale_id, ORDERS_STAGE_NOBODYS_ID), RPC_NOT_FOUND,
+        "ORDER_NOT_FOUND");
+    orders_client_assert_refused(
+        orders_calls_confirm(&orders_stage.admin, ORDERS_STAGE_NOBODYS_ID, order_id), RPC_NOT_FOUND,
+        "SALE_NOT_FOUND");
+    orders_calls_assert_order(
+        orders_calls_get_order(&orders_stage.public, sale_id, order_id, "c-1"), RESERVED);
     assert_stock_and_version(8, 2);
 }
 
@@ -213,18 +198,21 @@ static void cancel_of_anothers_order_is_not_found(void **state)
 /* A token only adds: a wrong one makes nobody less than a customer, and nobody more. */
 static void cancel_with_a_wrong_token_is_a_customers(void **state)
 {
-    struct orders_client wrong = {.channel = public.channel, .token = "not-the-token-at-all"};
+    struct orders_client wrong = {.channel = orders_stage.public.channel,
+                                  .token = "not-the-token-at-all"};
     (void)state;
 
     hold_one("cancel-token");
-    orders_calls_assert_field(orders_calls_cancel(&public, sale_id, order_id, ""), "customer_id");
+    orders_calls_assert_field(orders_calls_cancel(&orders_stage.public, sale_id, order_id, ""),
+                              "customer_id");
     orders_client_assert_refused(orders_calls_cancel(&wrong, sale_id, order_id, ""),
                                  RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
-    orders_client_assert_refused(orders_calls_confirm(&public, sale_id, order_id),
+    orders_client_assert_refused(orders_calls_confirm(&orders_stage.public, sale_id, order_id),
                                  RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
     orders_client_assert_refused(orders_calls_confirm(&wrong, sale_id, order_id),
                                  RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
-    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+    orders_calls_assert_order(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
+                              CONFIRMED);
     orders_calls_assert_illegal(orders_calls_cancel(&wrong, sale_id, order_id, "c-1"),
                                 "a CONFIRMED order can be cancelled by an administrator only");
 }
@@ -237,7 +225,7 @@ static void cancel_where_administration_is_closed_takes_customers_only(void **st
     (void)state;
 
     hold_one("cancel-closed");
-    orders_process_start(&closed, server.service_url, NULL);
+    orders_process_start(&closed, orders_stage.server.service_url, NULL);
     orders_process_wait_ready(&closed, true);
     orders_client_open(&bare, closed.grpc_port, NULL);
     orders_client_open(&armed, closed.grpc_port, ORDERS_PROCESS_TOKEN);
@@ -260,15 +248,22 @@ static void settling_with_bad_fields_names_each(void **state)
         "a-customer-whose-name-is-longer-than-the-sixty-four-characters-it-may-have";
     (void)state;
 
-    orders_calls_assert_field(orders_calls_confirm(&admin, "nonsense", NOBODYS_ID), "sale_id");
-    orders_calls_assert_field(orders_calls_confirm(&admin, NOBODYS_ID, "nonsense"), "order_id");
-    orders_calls_assert_field(orders_calls_cancel(&public, "nonsense", NOBODYS_ID, "c"), "sale_id");
-    orders_calls_assert_field(orders_calls_cancel(&admin, NOBODYS_ID, "", ""), "order_id");
-    orders_calls_assert_field(orders_calls_cancel(&public, NOBODYS_ID, NOBODYS_ID, longer),
+    orders_calls_assert_field(
+        orders_calls_confirm(&orders_stage.admin, "nonsense", ORDERS_STAGE_NOBODYS_ID), "sale_id");
+    orders_calls_assert_field(
+        orders_calls_confirm(&orders_stage.admin, ORDERS_STAGE_NOBODYS_ID, "nonsense"), "order_id");
+    orders_calls_assert_field(
+        orders_calls_cancel(&orders_stage.public, "nonsense", ORDERS_STAGE_NOBODYS_ID, "c"),
+        "sale_id");
+    orders_calls_assert_field(
+        orders_calls_cancel(&orders_stage.admin, ORDERS_STAGE_NOBODYS_ID, "", ""), "order_id");
+    orders_calls_assert_field(orders_calls_cancel(&orders_stage.public, ORDERS_STAGE_NOBODYS_ID,
+                                                  ORDERS_STAGE_NOBODYS_ID, longer),
                               "customer_id");
-    orders_calls_assert_field(orders_calls_cancel(&admin, NOBODYS_ID, NOBODYS_ID, "h\xc3\xbcte"),
+    orders_calls_assert_field(orders_calls_cancel(&orders_stage.admin, ORDERS_STAGE_NOBODYS_ID,
+                                                  ORDERS_STAGE_NOBODYS_ID, "h\xc3\xbcte"),
                               "customer_id");
-    struct rpc_reply *reply = orders_calls_cancel(&public, "", "", "");
+    struct rpc_reply *reply = orders_calls_cancel(&orders_stage.public, "", "", "");
     assert_int_equal(reply->status.violation_count, 3);
     orders_client_assert_refused(reply, RPC_INVALID_ARGUMENT, "INVALID_FIELD");
 }
@@ -329,7 +324,7 @@ static void start_cancel(const char *order, const char *customer, struct rpc_rep
     request.sale_id = sale_id;
     request.order_id = (char *)(uintptr_t)order;
     request.customer_id = (char *)(uintptr_t)customer;
-    orders_client_start(&public, "/stampede.orders.v1.OrderService/CancelOrder",
+    orders_client_start(&orders_stage.public, "/stampede.orders.v1.OrderService/CancelOrder",
                         &stampede__orders__v1__order__descriptor, &request.base,
                         ORDERS_PROCESS_PATIENCE_MS, on_done, slot);
 }
@@ -343,14 +338,14 @@ static void settling_together_has_one_winner_an_order(void **state)
     int32_t confirmed = 0;
     (void)state;
 
-    orders_calls_create_held(&admin, "together", 2 * CROWD, HOLD_SECONDS, sale_id);
+    orders_calls_create_held(&orders_stage.admin, "together", 2 * CROWD, HOLD_SECONDS, sale_id);
     for (size_t i = 0; i < CROWD; i++) {
         snprintf(customers[i], sizeof(customers[i]), "c-%zu", i);
-        orders_calls_place(&public, sale_id, customers[i], "k", 1, orders[i]);
+        orders_calls_place(&orders_stage.public, sale_id, customers[i], "k", 1, orders[i]);
     }
     crowd_begin();
     for (size_t i = 0; i < CROWD; i++) {
-        start_confirm(&admin, orders[i], &crowd.replies[2 * i]);
+        start_confirm(&orders_stage.admin, orders[i], &crowd.replies[2 * i]);
         start_cancel(orders[i], customers[i], &crowd.replies[2 * i + 1]);
     }
     crowd_wait((size_t)2 * CROWD);
@@ -367,10 +362,11 @@ static void settling_together_has_one_winner_an_order(void **state)
                                         "a CANCELLED order cannot be confirmed");
             orders_calls_assert_order(crowd.replies[2 * i + 1], CANCELLED);
         }
-        orders_calls_assert_order(orders_calls_get_order(&public, sale_id, orders[i], customers[i]),
-                                  sold ? CONFIRMED : CANCELLED);
+        orders_calls_assert_order(
+            orders_calls_get_order(&orders_stage.public, sale_id, orders[i], customers[i]),
+            sold ? CONFIRMED : CANCELLED);
     }
-    struct rpc_reply *reply = orders_calls_get_sale(&public, sale_id);
+    struct rpc_reply *reply = orders_calls_get_sale(&orders_stage.public, sale_id);
     const Stampede__Sales__V1__Sale *sale = orders_client_message(reply);
     assert_int_equal(sale->stock_remaining, 2 * CROWD - confirmed);
     rpc_reply_free(reply);
@@ -383,17 +379,18 @@ static void settling_without_a_database_is_refused_and_may_be_repeated(void **st
 {
     (void)state;
     hold_one("no-database");
-    assert_int_equal(scratch_postgres_halt(&server), 0);
-    orders_process_wait_ready(&process, false);
-    struct rpc_reply *reply = orders_calls_confirm(&admin, sale_id, order_id);
+    assert_int_equal(scratch_postgres_halt(&orders_stage.server), 0);
+    orders_process_wait_ready(&orders_stage.process, false);
+    struct rpc_reply *reply = orders_calls_confirm(&orders_stage.admin, sale_id, order_id);
     assert_true(reply->status.retry_after_ms > 0);
     orders_client_assert_refused(reply, RPC_UNAVAILABLE, "DATABASE_UNAVAILABLE");
-    reply = orders_calls_act(&admin, "PauseSale", sale_id);
+    reply = orders_calls_act(&orders_stage.admin, "PauseSale", sale_id);
     assert_true(reply->status.retry_after_ms > 0);
     orders_client_assert_refused(reply, RPC_UNAVAILABLE, "DATABASE_UNAVAILABLE");
-    assert_int_equal(scratch_postgres_restart(&server), 0);
-    orders_process_wait_ready(&process, true);
-    orders_calls_assert_order(orders_calls_confirm(&admin, sale_id, order_id), CONFIRMED);
+    assert_int_equal(scratch_postgres_restart(&orders_stage.server), 0);
+    orders_process_wait_ready(&orders_stage.process, true);
+    orders_calls_assert_order(orders_calls_confirm(&orders_stage.admin, sale_id, order_id),
+                              CONFIRMED);
 }
 
 /* Keeps the sale's row locked until its connection is ended. */
@@ -405,7 +402,7 @@ static void *hold_lock(void *data)
              "BEGIN; SELECT sale_id FROM sales WHERE sale_id = '%s' FOR UPDATE;"
              " SELECT pg_sleep(60)",
              sale_id);
-    (void)!scratch_postgres_execute(server.admin_url, sql);
+    (void)!scratch_postgres_execute(orders_stage.server.admin_url, sql);
     return NULL;
 }
 
@@ -418,7 +415,8 @@ static void wait_for_one(const char *sql)
     char value[16] = "0";
     while (strcmp(value, "0") == 0) {
         assert_true(clock_monotonic_ns() < deadline_ns);
-        assert_int_equal(scratch_postgres_query(server.admin_url, sql, value, sizeof(value)), 0);
+        assert_int_equal(
+            scratch_postgres_query(orders_stage.server.admin_url, sql, value, sizeof(value)), 0);
     }
 }
 
@@ -451,13 +449,13 @@ static void settling_of_a_stuck_sale_is_bounded(void **state)
     char key[16], value[16];
     (void)state;
 
-    orders_process_start(&stuck, server.service_url, settings);
+    orders_process_start(&stuck, orders_stage.server.service_url, settings);
     orders_process_wait_ready(&stuck, true);
     orders_client_open(&client, stuck.grpc_port, ORDERS_PROCESS_TOKEN);
-    orders_calls_create_held(&admin, "stuck", STUCK, HOLD_SECONDS, sale_id);
+    orders_calls_create_held(&orders_stage.admin, "stuck", STUCK, HOLD_SECONDS, sale_id);
     for (size_t i = 0; i < STUCK; i++) {
         snprintf(key, sizeof(key), "k-%zu", i);
-        orders_calls_place(&public, sale_id, "c-1", key, 1, orders[i]);
+        orders_calls_place(&orders_stage.public, sale_id, "c-1", key, 1, orders[i]);
     }
     assert_int_equal(pthread_create(&locker, NULL, hold_lock, NULL), 0);
     wait_for_one("SELECT count(*) " LOCKERS " AND wait_event = 'PgSleep'");
@@ -478,7 +476,7 @@ static void settling_of_a_stuck_sale_is_bounded(void **state)
     }
     assert_draining(orders_calls_act(&client, "PauseSale", sale_id));
     assert_draining(orders_calls_list_orders(&client, sale_id, "", 0, ""));
-    assert_int_equal(scratch_postgres_query(server.admin_url,
+    assert_int_equal(scratch_postgres_query(orders_stage.server.admin_url,
                                             "SELECT count(pg_terminate_backend(pid)) " LOCKERS,
                                             value, sizeof(value)),
                      0);
@@ -518,5 +516,5 @@ int main(void)
         cmocka_unit_test(settling_of_a_stuck_sale_is_bounded),
         cmocka_unit_test(settling_without_a_database_is_refused_and_may_be_repeated),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, orders_stage_start, orders_stage_stop);
 }

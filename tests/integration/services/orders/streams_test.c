@@ -1,9 +1,7 @@
 /* WatchSales and StreamOrderEvents over gRPC on a real database: what arrives, in which order, and
  * how a stream ends. */
 #include "base/clock.h"
-#include "orders_calls.h"
-#include "orders_process.h"
-#include "support/scratch_postgres.h"
+#include "orders_stage.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -19,7 +17,6 @@
 
 #define WATCH_SALES   "/stampede.sales.v1.SaleService/WatchSales"
 #define STREAM_EVENTS "/stampede.orders.v1.OrderService/StreamOrderEvents"
-#define NOBODYS_ID    "01920000-0000-7000-8000-00000000dead"
 
 #define NEWS_MAX   4096
 #define ORDERS_MAX 4096
@@ -32,43 +29,7 @@
 #define RESERVED  STAMPEDE__ORDERS__V1__ORDER__STATUS__RESERVED
 #define CONFIRMED STAMPEDE__ORDERS__V1__ORDER__STATUS__CONFIRMED
 
-static struct scratch_postgres server;
-static struct orders_process process;
-static struct orders_client admin, public;
 static char sale_id[ORDERS_CLIENT_ID_CHARS + 1];
-
-static void start_program(void)
-{
-    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
-    orders_process_start(&process, server.service_url, settings);
-    orders_process_wait_ready(&process, true);
-    orders_client_open(&admin, process.grpc_port, ORDERS_PROCESS_TOKEN);
-    orders_client_open(&public, process.grpc_port, NULL);
-}
-
-static void close_clients(void)
-{
-    orders_client_close(&admin);
-    orders_client_close(&public);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    assert_int_equal(scratch_postgres_start(&server, true, false), 0);
-    start_program();
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    orders_calls_audit(server.admin_url);
-    close_clients();
-    orders_process_stop(&process);
-    scratch_postgres_stop(&server);
-    return 0;
-}
 
 static void sleep_ms(int64_t ms)
 {
@@ -203,7 +164,7 @@ static struct stream *watch_on(struct orders_client *client, const char *id, cha
 
 static struct stream *watch_one(const char *id)
 {
-    return watch_on(&public, id, NULL, 0, false);
+    return watch_on(&orders_stage.public, id, NULL, 0, false);
 }
 
 static struct stream *events_from(struct orders_client *client, const char *id, int64_t from)
@@ -292,7 +253,8 @@ static void wait_streams(const char *name, int count)
     int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
     snprintf(pattern, sizeof(pattern), "\"name\":\"%s\"", name);
     for (;;) {
-        assert_int_equal(orders_process_get(&process, "/limits", body, sizeof(body)), 200);
+        assert_int_equal(orders_process_get(&orders_stage.process, "/limits", body, sizeof(body)),
+                         200);
         const char *row = strstr(body, pattern);
         assert_non_null(row);
         row = strstr(row, in_use);
@@ -307,7 +269,7 @@ static void wait_streams(const char *name, int count)
 
 static void place(const char *id, const char *key)
 {
-    rpc_reply_free(orders_client_place(&public, id, "c-1", key, 1));
+    rpc_reply_free(orders_client_place(&orders_stage.public, id, "c-1", key, 1));
 }
 
 /* --- WatchSales ------------------------------------------------------------------------------ */
@@ -317,7 +279,7 @@ static void place(const char *id, const char *key)
 static void watch_sales_changes_are_told(void **state)
 {
     (void)state;
-    orders_client_create_sale(&admin, "watched", 2, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "watched", 2, 0, sale_id);
     struct stream *stream = watch_one(sale_id);
     stream_wait(stream, 1);
     assert_int_equal(last_news(stream).state, LIVE);
@@ -326,7 +288,7 @@ static void watch_sales_changes_are_told(void **state)
     assert_int_equal(wait_version(stream, 2).stock_remaining, 1);
     place(sale_id, "k-2");
     assert_int_equal(wait_version(stream, 3).state, SOLD_OUT);
-    rpc_reply_free(orders_calls_act(&admin, "PauseSale", sale_id));
+    rpc_reply_free(orders_calls_act(&orders_stage.admin, "PauseSale", sale_id));
     assert_int_equal(wait_version(stream, 4).state, PAUSED);
     assert_int_equal(stream->count, 4);
     stream_leave(stream);
@@ -344,10 +306,10 @@ static void watch_sales_slow_reader_gets_the_newest(void **state)
     for (size_t i = 0; i < SALES_MAX; i++) {
         char key[32];
         snprintf(key, sizeof(key), "slow-%zu", i);
-        orders_client_create_sale(&admin, key, 100, 0, ids[i]);
+        orders_client_create_sale(&orders_stage.admin, key, 100, 0, ids[i]);
         pointers[i] = ids[i];
     }
-    orders_client_open(&slow, process.grpc_port, NULL);
+    orders_client_open(&slow, orders_stage.process.grpc_port, NULL);
     struct stream *stream = watch_on(&slow, "", pointers, SALES_MAX, true);
     wait_streams("sale_streams", 1);
     for (int i = 0; i < 3; i++) {
@@ -385,15 +347,15 @@ static void watch_sales_bad_requests_are_refused(void **state)
     static char *ids[SALES_MAX + 1];
     (void)state;
     for (size_t i = 0; i <= SALES_MAX; i++) {
-        ids[i] = (char *)(uintptr_t)NOBODYS_ID;
+        ids[i] = (char *)(uintptr_t)ORDERS_STAGE_NOBODYS_ID;
     }
-    stream_assert_ends(watch_one(NOBODYS_ID), RPC_NOT_FOUND, "SALE_NOT_FOUND");
+    stream_assert_ends(watch_one(ORDERS_STAGE_NOBODYS_ID), RPC_NOT_FOUND, "SALE_NOT_FOUND");
     stream_assert_ends(watch_one(""), RPC_INVALID_ARGUMENT, "INVALID_FIELD");
     stream_assert_ends(watch_one("nonsense"), RPC_INVALID_ARGUMENT, "INVALID_FIELD");
-    stream_assert_ends(watch_on(&public, "", ids, SALES_MAX + 1, false), RPC_INVALID_ARGUMENT,
-                       "INVALID_FIELD");
-    stream_assert_ends(watch_on(&public, NOBODYS_ID, ids, 1, false), RPC_INVALID_ARGUMENT,
-                       "INVALID_FIELD");
+    stream_assert_ends(watch_on(&orders_stage.public, "", ids, SALES_MAX + 1, false),
+                       RPC_INVALID_ARGUMENT, "INVALID_FIELD");
+    stream_assert_ends(watch_on(&orders_stage.public, ORDERS_STAGE_NOBODYS_ID, ids, 1, false),
+                       RPC_INVALID_ARGUMENT, "INVALID_FIELD");
     wait_streams("sale_streams", 0);
 }
 
@@ -420,7 +382,7 @@ static void place_and_confirm(unsigned from, unsigned count)
         orders_client_batch_add(&batch, "c-1", key, 1);
     }
     while (order_id[0] == '\0') {
-        struct rpc_reply *reply = orders_client_place_batch(&public, &batch);
+        struct rpc_reply *reply = orders_client_place_batch(&orders_stage.public, &batch);
         const Stampede__Orders__V1__BatchPlaceOrdersResponse *response =
             (const void *)reply->message;
         bool is_placed = response != NULL;
@@ -434,12 +396,12 @@ static void place_and_confirm(unsigned from, unsigned count)
         assert_true(clock_monotonic_ns() < deadline_ns);
         sleep_ms(is_placed ? 0 : 50);
     }
-    struct rpc_reply *reply = orders_calls_confirm(&admin, sale_id, order_id);
+    struct rpc_reply *reply = orders_calls_confirm(&orders_stage.admin, sale_id, order_id);
     while (reply->status.code != RPC_OK) {
         rpc_reply_free(reply);
         assert_true(clock_monotonic_ns() < deadline_ns);
         sleep_ms(50);
-        reply = orders_calls_confirm(&admin, sale_id, order_id);
+        reply = orders_calls_confirm(&orders_stage.admin, sale_id, order_id);
     }
     rpc_reply_free(reply);
 }
@@ -447,12 +409,12 @@ static void place_and_confirm(unsigned from, unsigned count)
 static int64_t version_now(void)
 {
     int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
-    struct rpc_reply *reply = orders_calls_get_sale(&public, sale_id);
+    struct rpc_reply *reply = orders_calls_get_sale(&orders_stage.public, sale_id);
     while (reply->status.code == RPC_UNAVAILABLE) { /* the reads' connection may be back later */
         rpc_reply_free(reply);
         assert_true(clock_monotonic_ns() < deadline_ns);
         sleep_ms(50);
-        reply = orders_calls_get_sale(&public, sale_id);
+        reply = orders_calls_get_sale(&orders_stage.public, sale_id);
     }
     const Stampede__Sales__V1__Sale *sale = orders_client_message(reply);
     int64_t version = sale->version;
@@ -483,14 +445,14 @@ static void assert_orders(const struct stream *stream, unsigned orders)
 static void stream_events_across_a_crash_has_each_once(void **state)
 {
     (void)state;
-    orders_calls_create_held(&admin, "events", 1000, 3600, sale_id);
-    struct stream *live = events_from(&admin, sale_id, 0);
+    orders_calls_create_held(&orders_stage.admin, "events", 1000, 3600, sale_id);
+    struct stream *live = events_from(&orders_stage.admin, sale_id, 0);
     for (unsigned i = 0; i < 20; i++) {
         place_and_confirm(i * 10, 10);
     }
-    assert_int_equal(scratch_postgres_kill(&server), 0);
+    assert_int_equal(scratch_postgres_kill(&orders_stage.server), 0);
     sleep_ms(500);
-    assert_int_equal(scratch_postgres_restart(&server), 0);
+    assert_int_equal(scratch_postgres_restart(&orders_stage.server), 0);
     for (unsigned i = 20; i < 40; i++) {
         place_and_confirm(i * 10, 10);
     }
@@ -498,7 +460,7 @@ static void stream_events_across_a_crash_has_each_once(void **state)
     stream_wait(live, (size_t)version);
     assert_gapless(live, 1);
     assert_orders(live, 400);
-    struct stream *late = events_from(&admin, sale_id, 1);
+    struct stream *late = events_from(&orders_stage.admin, sale_id, 1);
     stream_wait(late, (size_t)version);
     assert_gapless(late, 1);
     assert_orders(late, 400);
@@ -512,8 +474,8 @@ static void stream_events_across_a_crash_has_each_once(void **state)
 static void stream_events_from_the_next_waits_for_it(void **state)
 {
     (void)state;
-    orders_client_create_sale(&admin, "next", 10, 0, sale_id);
-    struct stream *stream = events_from(&admin, sale_id, 2);
+    orders_client_create_sale(&orders_stage.admin, "next", 10, 0, sale_id);
+    struct stream *stream = events_from(&orders_stage.admin, sale_id, 2);
     wait_streams("event_streams", 1);
     sleep_ms(300);
     assert_int_equal(stream->count, 0);
@@ -522,7 +484,8 @@ static void stream_events_from_the_next_waits_for_it(void **state)
     assert_gapless(stream, 2);
     assert_int_equal(stream->orders[0].status, CONFIRMED);
     stream_leave(stream);
-    stream_assert_ends(events_from(&admin, sale_id, 4), RPC_INVALID_ARGUMENT, "INVALID_FIELD");
+    stream_assert_ends(events_from(&orders_stage.admin, sale_id, 4), RPC_INVALID_ARGUMENT,
+                       "INVALID_FIELD");
 }
 
 /* What is pruned is gone, and who asks for it hears where it can go on. */
@@ -530,7 +493,7 @@ static void stream_events_pruned_names_the_oldest(void **state)
 {
     char sql[160];
     (void)state;
-    orders_client_create_sale(&admin, "pruned", 10, 0, sale_id);
+    orders_client_create_sale(&orders_stage.admin, "pruned", 10, 0, sale_id);
     for (int i = 0; i < 4; i++) {
         char key[32];
         snprintf(key, sizeof(key), "k-%d", i);
@@ -538,12 +501,12 @@ static void stream_events_pruned_names_the_oldest(void **state)
     }
     snprintf(sql, sizeof(sql), "DELETE FROM order_events WHERE sale_id = '%s' AND sequence < 4",
              sale_id);
-    assert_int_equal(scratch_postgres_execute(server.admin_url, sql), 0);
-    struct stream *stream = events_from(&admin, sale_id, 0);
+    assert_int_equal(scratch_postgres_execute(orders_stage.server.admin_url, sql), 0);
+    struct stream *stream = events_from(&orders_stage.admin, sale_id, 0);
     stream_wait(stream, 2);
     assert_gapless(stream, 4);
     stream_leave(stream);
-    stream = events_from(&admin, sale_id, 1);
+    stream = events_from(&orders_stage.admin, sale_id, 1);
     stream_wait(stream, 0);
     assert_int_equal(stream->reply->status.code, RPC_OUT_OF_RANGE);
     assert_string_equal(stream->reply->status.reason, "EVENTS_PRUNED");
@@ -555,10 +518,14 @@ static void stream_events_pruned_names_the_oldest(void **state)
 static void stream_events_bad_requests_are_refused(void **state)
 {
     (void)state;
-    stream_assert_ends(events_from(&public, sale_id, 0), RPC_UNAUTHENTICATED, "UNAUTHENTICATED");
-    stream_assert_ends(events_from(&admin, NOBODYS_ID, 0), RPC_NOT_FOUND, "SALE_NOT_FOUND");
-    stream_assert_ends(events_from(&admin, "nonsense", 0), RPC_INVALID_ARGUMENT, "INVALID_FIELD");
-    stream_assert_ends(events_from(&admin, sale_id, -1), RPC_INVALID_ARGUMENT, "INVALID_FIELD");
+    stream_assert_ends(events_from(&orders_stage.public, sale_id, 0), RPC_UNAUTHENTICATED,
+                       "UNAUTHENTICATED");
+    stream_assert_ends(events_from(&orders_stage.admin, ORDERS_STAGE_NOBODYS_ID, 0), RPC_NOT_FOUND,
+                       "SALE_NOT_FOUND");
+    stream_assert_ends(events_from(&orders_stage.admin, "nonsense", 0), RPC_INVALID_ARGUMENT,
+                       "INVALID_FIELD");
+    stream_assert_ends(events_from(&orders_stage.admin, sale_id, -1), RPC_INVALID_ARGUMENT,
+                       "INVALID_FIELD");
 }
 
 /* --- The end --------------------------------------------------------------------------------- */
@@ -567,19 +534,20 @@ static void stream_events_bad_requests_are_refused(void **state)
 static void streams_end_with_draining_when_the_program_stops(void **state)
 {
     (void)state;
-    orders_client_create_sale(&admin, "drain", 10, 0, sale_id);
-    struct stream *sales = watch_one(sale_id), *events = events_from(&admin, sale_id, 0);
+    orders_client_create_sale(&orders_stage.admin, "drain", 10, 0, sale_id);
+    struct stream *sales = watch_one(sale_id),
+                  *events = events_from(&orders_stage.admin, sale_id, 0);
     stream_wait(sales, 1);
     stream_wait(events, 1);
     int64_t begun_ns = clock_monotonic_ns();
-    orders_process_signal(&process, 15);
+    orders_process_signal(&orders_stage.process, 15);
     stream_assert_ends(sales, RPC_UNAVAILABLE, "DRAINING");
     stream_assert_ends(events, RPC_UNAVAILABLE, "DRAINING");
-    close_clients();
-    assert_int_equal(orders_process_wait(&process), 0);
-    orders_process_forget(&process);
+    orders_stage_close_clients();
+    assert_int_equal(orders_process_wait(&orders_stage.process), 0);
+    orders_process_forget(&orders_stage.process);
     assert_true(clock_monotonic_ns() - begun_ns < ORDERS_PROCESS_PATIENCE_MS * CLOCK_NS_PER_MS);
-    start_program();
+    orders_stage_start_program();
 }
 
 int main(void)
@@ -594,5 +562,5 @@ int main(void)
         cmocka_unit_test(stream_events_bad_requests_are_refused),
         cmocka_unit_test(streams_end_with_draining_when_the_program_stops),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, orders_stage_start, orders_stage_stop);
 }

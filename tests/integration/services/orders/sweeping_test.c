@@ -2,9 +2,7 @@
  * so only that it happens, and that nothing happens too early. How late is in sweeper_test.c, where
  * time is the test's own. */
 #include "base/clock.h"
-#include "orders_calls.h"
-#include "orders_process.h"
-#include "support/scratch_postgres.h"
+#include "orders_stage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,37 +16,11 @@
 #define LEASE_MS   500
 #define PATIENT_MS 30000
 
-static struct scratch_postgres server;
-static struct orders_process process;
-static struct orders_client admin, public;
 static char sale_id[ORDERS_CLIENT_ID_CHARS + 1], order_id[ORDERS_CLIENT_ID_CHARS + 1];
-
-static int start(void **state)
-{
-    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
-    (void)state;
-    assert_int_equal(scratch_postgres_start(&server, true, false), 0);
-    orders_process_start(&process, server.service_url, settings);
-    orders_process_wait_ready(&process, true);
-    orders_client_open(&admin, process.grpc_port, ORDERS_PROCESS_TOKEN);
-    orders_client_open(&public, process.grpc_port, NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    orders_calls_audit(server.admin_url);
-    orders_client_close(&admin);
-    orders_client_close(&public);
-    orders_process_stop(&process);
-    scratch_postgres_stop(&server);
-    return 0;
-}
 
 static int32_t read_remaining(void)
 {
-    struct rpc_reply *reply = orders_calls_get_sale(&public, sale_id);
+    struct rpc_reply *reply = orders_calls_get_sale(&orders_stage.public, sale_id);
     const Stampede__Sales__V1__Sale *sale = orders_client_message(reply);
     int32_t remaining = sale->stock_remaining;
     rpc_reply_free(reply);
@@ -60,16 +32,16 @@ static int32_t read_remaining(void)
  */
 static int64_t time_return(const char *key, int32_t stock, int32_t quantity)
 {
-    orders_calls_create_held(&admin, key, stock, 1, sale_id);
+    orders_calls_create_held(&orders_stage.admin, key, stock, 1, sale_id);
     int64_t hold_end_ns = clock_monotonic_ns() + CLOCK_NS_PER_SECOND; /* or a little later */
-    orders_calls_place(&public, sale_id, "c-1", "k-1", quantity, order_id);
+    orders_calls_place(&orders_stage.public, sale_id, "c-1", "k-1", quantity, order_id);
     while (read_remaining() < stock) {
         assert_true(clock_monotonic_ns() < hold_end_ns + PATIENT_MS * CLOCK_NS_PER_MS);
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     int64_t ms = (clock_monotonic_ns() - hold_end_ns) / CLOCK_NS_PER_MS;
     printf("%s: sold again %lld ms after the hold's end\n", key, (long long)ms);
-    orders_calls_place(&public, sale_id, "c-2", "k-2", stock, order_id);
+    orders_calls_place(&orders_stage.public, sale_id, "c-2", "k-2", stock, order_id);
     return ms;
 }
 
@@ -102,5 +74,5 @@ int main(void)
         cmocka_unit_test(expired_hold_comes_back_unasked),
         cmocka_unit_test(expired_hold_of_a_sold_out_sale_matures_first),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, orders_stage_start, orders_stage_stop);
 }
