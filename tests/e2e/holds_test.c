@@ -266,7 +266,7 @@ static void holds_run_out_and_the_next_customer_buys(void **state)
 
 static void list_orders(const char *query, const char *const *headers)
 {
-    char path[256];
+    char path[512];
     snprintf(path, sizeof(path), "/v1/sales/%s/orders%s", sale_id, query);
     stack_call(&stack, "GET", path, headers, NULL, &answer);
 }
