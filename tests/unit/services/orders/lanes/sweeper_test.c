@@ -1,6 +1,7 @@
 #include "orders/lanes/sweeper.h"
 
 #include "../fake_store.h"
+#include "../fake_system.h"
 #include "base/clock.h"
 #include "base/order_id.h"
 #include "orders/lanes/workers.h"
@@ -229,7 +230,7 @@ static void sweeper_hold_runs_out_units_are_sold_again(void **state)
     assert_int_equal(atomic_load(&expired_total), 4);
     assert_int_equal(sale->stock_returning, 0);
     place(&sale_id, 10, 'b');
-    assert_true(fake_sale_is_sound(&database.sales[0]));
+    assert_true(fake_database_is_sound(&database.sales[0]));
 }
 
 /* Units that come back to a sold-out sale are sold no earlier than a lease after they came back, so
@@ -262,7 +263,7 @@ static void sweeper_sold_out_units_mature_after_the_lease(void **state)
     }
     assert_int_equal(atomic_load(&sweeps_total), sweeps);
     place(&sale_id, 4, 'b');
-    assert_true(fake_sale_is_sound(&database.sales[0]));
+    assert_true(fake_database_is_sound(&database.sales[0]));
 }
 
 /* Units that come back one after the other each have their own lease: the later ones wait for
@@ -294,7 +295,7 @@ static void sweeper_units_that_come_one_by_one_mature_one_by_one(void **state)
             assert_true(now - came_ns[sold] <= (LEASE_MS + 2 * INTERVAL_MS) * CLOCK_NS_PER_MS);
         }
     }
-    assert_true(fake_sale_is_sound(&database.sales[0]));
+    assert_true(fake_database_is_sound(&database.sales[0]));
 }
 
 /* A discovery that fails, or that finds nobody to answer it, is only late. */

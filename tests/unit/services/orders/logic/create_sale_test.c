@@ -1,6 +1,7 @@
 #include "orders/logic/create_sale.h"
 
 #include "../fake_store.h"
+#include "../fake_system.h"
 #include "base/arena.h"
 #include "base/clock.h"
 

@@ -1,6 +1,7 @@
 #include "orders/logic/settle_orders.h"
 
 #include "../fake_store.h"
+#include "../fake_system.h"
 #include "base/arena.h"
 #include "base/clock.h"
 
@@ -67,7 +68,7 @@ static int tear_down(void **state)
 {
     (void)state;
     assert_null(connection.locked);
-    assert_true(fake_sale_is_sound(&database.sales[0]));
+    assert_true(fake_database_is_sound(&database.sales[0]));
     arena_fini(&arena);
     fake_database_fini(&database);
     return 0;

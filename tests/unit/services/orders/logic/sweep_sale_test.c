@@ -49,7 +49,7 @@ static int tear_down(void **state)
 {
     (void)state;
     assert_null(connection.locked);
-    assert_true(fake_sale_is_sound(&database.sales[0]));
+    assert_true(fake_database_is_sound(&database.sales[0]));
     arena_fini(&arena);
     fake_database_fini(&database);
     return 0;
