@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,9 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 /* cmocka wants these first */
 #include <cmocka.h>
 
@@ -66,27 +63,11 @@ static struct buyer buyers[BUYERS];
 
 /* --- Two of everything ------------------------------------------------------------------------ */
 
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
 static int set_up_group(void **state)
 {
     (void)state;
     stack_start(&stacks[0]);
-    stacks[1] = stacks[0];
-    stacks[1].edge_port = free_port();
-    stacks[1].edge_ops_port = free_port();
-    stacks[1].orders_port = free_port();
-    stacks[1].orders_ops_port = free_port();
+    stack_join(&stacks[1], &stacks[0]);
     stack_start_orders(&stacks[1]);
     stack_start_edge(&stacks[1]);
     stack_wait_ready(&stacks[1], PATIENCE_MS);
@@ -96,8 +77,7 @@ static int set_up_group(void **state)
 static int tear_down_group(void **state)
 {
     (void)state;
-    stack_terminate_edge(&stacks[1]);
-    stack_terminate_orders(&stacks[1]);
+    stack_leave(&stacks[1]);
     stack_stop(&stacks[0]);
     return 0;
 }
