@@ -1,6 +1,6 @@
 /* The life of held orders over real HTTP: bought, confirmed, given back, run out, bought again. */
 #include "base/clock.h"
-#include "support/stack.h"
+#include "told_stack.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,35 +19,10 @@
 
 #define HOLD_LONG 3600
 
-static struct stack stack;
-static struct http_answer answer;
 static char sale_id[37], order_id[37];
 
 static const char *const admin_headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN, NULL};
 static const char *const json_headers[] = {"Content-Type: application/json", NULL};
-
-static void expect_json(const char *path, const char *expected)
-{
-    char value[512];
-    http_client_json(&answer, path, value, sizeof(value));
-    if (strcmp(value, expected) != 0) {
-        fail_msg("%s is \"%s\" instead of \"%s\" in %ld %s", path, value, expected, answer.status,
-                 answer.body);
-    }
-}
-
-static void expect_status(long expected)
-{
-    if (answer.status != expected) {
-        fail_msg("%ld instead of %ld: %s", answer.status, expected, answer.body);
-    }
-}
-
-static void expect_refusal(long status, const char *reason)
-{
-    expect_status(status);
-    expect_json("reason", reason);
-}
 
 static void make_sale(const char *key, int stock, int limit, int hold_seconds)
 {
@@ -60,24 +35,24 @@ static void make_sale(const char *key, int stock, int limit, int hold_seconds)
              "\"endTime\":\"2999-01-01T00:00:00Z\",\"stockTotal\":%d,\"perCustomerLimit\":%d,"
              "\"holdSeconds\":%d}",
              stock, limit, hold_seconds);
-    stack_call(&stack, "POST", "/v1/sales", headers, body, &answer);
-    expect_status(201);
-    http_client_json(&answer, "saleId", sale_id, sizeof(sale_id));
+    stack_call(&told_stack.stack, "POST", "/v1/sales", headers, body, &told_stack.answer);
+    told_stack_expect_status(201);
+    http_client_json(&told_stack.answer, "saleId", sale_id, sizeof(sale_id));
 }
 
 /* Places an order that must work and keeps its id. */
 static void hold(const char *customer, const char *key)
 {
-    stack_place(&stack, sale_id, customer, key, &answer);
-    expect_status(201);
-    http_client_json(&answer, "orderId", order_id, sizeof(order_id));
+    stack_place(&told_stack.stack, sale_id, customer, key, &told_stack.answer);
+    told_stack_expect_status(201);
+    http_client_json(&told_stack.answer, "orderId", order_id, sizeof(order_id));
 }
 
 static void call_order(const char *verb, const char *const *headers, const char *body)
 {
     char path[160];
     snprintf(path, sizeof(path), "/v1/sales/%s/orders/%s:%s", sale_id, order_id, verb);
-    stack_call(&stack, "POST", path, headers, body, &answer);
+    stack_call(&told_stack.stack, "POST", path, headers, body, &told_stack.answer);
 }
 
 static void cancel(const char *customer)
@@ -92,26 +67,26 @@ static void get_order(const char *customer)
     char path[160];
     snprintf(path, sizeof(path), "/v1/sales/%s/orders/%s?customerId=%s", sale_id, order_id,
              customer);
-    stack_call(&stack, "GET", path, NULL, NULL, &answer);
+    stack_call(&told_stack.stack, "GET", path, NULL, NULL, &told_stack.answer);
 }
 
 static void get_sale(void)
 {
     char path[64];
     snprintf(path, sizeof(path), "/v1/sales/%s", sale_id);
-    stack_call(&stack, "GET", path, NULL, NULL, &answer);
-    expect_status(200);
+    stack_call(&told_stack.stack, "GET", path, NULL, NULL, &told_stack.answer);
+    told_stack_expect_status(200);
 }
 
 /* Asks for a unit until it is had, or for too long; SOLD_OUT alone is worth asking again. */
 static void place_until_sold(const char *customer, int64_t deadline_ns)
 {
     for (;;) {
-        stack_place(&stack, sale_id, customer, "again", &answer);
-        if (answer.status == 201) {
+        stack_place(&told_stack.stack, sale_id, customer, "again", &told_stack.answer);
+        if (told_stack.answer.status == 201) {
             return;
         }
-        expect_refusal(409, "SOLD_OUT");
+        told_stack_expect_refusal(409, "SOLD_OUT");
         assert_true(clock_monotonic_ns() < deadline_ns);
         nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
     }
@@ -130,28 +105,28 @@ static void holds_confirmed_is_sold(void **state)
     (void)state;
     make_sale("confirm", 5, 0, HOLD_LONG);
     hold("c-1", "k-1");
-    expect_json("status", "RESERVED");
+    told_stack_expect_json("status", "RESERVED");
     call_order("confirm", NULL, NULL);
-    expect_refusal(401, "UNAUTHENTICATED");
+    told_stack_expect_refusal(401, "UNAUTHENTICATED");
     for (int i = 0; i < 2; i++) {
         call_order("confirm", admin_headers, NULL);
-        expect_status(200);
-        expect_json("status", "CONFIRMED");
-        expect_json("orderId", order_id);
-        expect_json("customerId", "c-1");
-        expect_json("number", "1");
+        told_stack_expect_status(200);
+        told_stack_expect_json("status", "CONFIRMED");
+        told_stack_expect_json("orderId", order_id);
+        told_stack_expect_json("customerId", "c-1");
+        told_stack_expect_json("number", "1");
     }
     get_sale();
-    expect_json("stockRemaining", "4");
-    expect_json("version", "3");
+    told_stack_expect_json("stockRemaining", "4");
+    told_stack_expect_json("version", "3");
     cancel("c-1");
-    expect_refusal(409, "ILLEGAL_TRANSITION");
-    expect_json("detail", "a CONFIRMED order can be cancelled by an administrator only");
+    told_stack_expect_refusal(409, "ILLEGAL_TRANSITION");
+    told_stack_expect_json("detail", "a CONFIRMED order can be cancelled by an administrator only");
     call_order("cancel", admin_headers, NULL);
-    expect_status(200);
-    expect_json("status", "CANCELLED");
+    told_stack_expect_status(200);
+    told_stack_expect_json("status", "CANCELLED");
     get_sale();
-    expect_json("stockRemaining", "5");
+    told_stack_expect_json("stockRemaining", "5");
 }
 
 /* --- Cancel ---------------------------------------------------------------------------------- */
@@ -162,25 +137,25 @@ static void holds_cancelled_lets_its_customer_buy_again(void **state)
     (void)state;
     make_sale("cancel", 5, 1, HOLD_LONG);
     hold("c-1", "k-1");
-    stack_place(&stack, sale_id, "c-1", "k-2", &answer);
-    expect_refusal(409, "CUSTOMER_LIMIT_REACHED");
+    stack_place(&told_stack.stack, sale_id, "c-1", "k-2", &told_stack.answer);
+    told_stack_expect_refusal(409, "CUSTOMER_LIMIT_REACHED");
     cancel("c-2");
-    expect_refusal(404, "ORDER_NOT_FOUND");
+    told_stack_expect_refusal(404, "ORDER_NOT_FOUND");
     for (int i = 0; i < 2; i++) {
         cancel("c-1");
-        expect_status(200);
-        expect_json("status", "CANCELLED");
+        told_stack_expect_status(200);
+        told_stack_expect_json("status", "CANCELLED");
     }
     call_order("confirm", admin_headers, NULL);
-    expect_refusal(409, "ILLEGAL_TRANSITION");
-    expect_json("detail", "a CANCELLED order cannot be confirmed");
+    told_stack_expect_refusal(409, "ILLEGAL_TRANSITION");
+    told_stack_expect_json("detail", "a CANCELLED order cannot be confirmed");
     /* The old key is the old order, as it is now; another one is another order. */
-    stack_place(&stack, sale_id, "c-1", "k-1", &answer);
-    expect_status(201);
-    expect_json("status", "CANCELLED");
+    stack_place(&told_stack.stack, sale_id, "c-1", "k-1", &told_stack.answer);
+    told_stack_expect_status(201);
+    told_stack_expect_json("status", "CANCELLED");
     hold("c-1", "k-2");
-    expect_json("number", "2");
-    expect_json("status", "RESERVED");
+    told_stack_expect_json("number", "2");
+    told_stack_expect_json("status", "RESERVED");
 }
 
 /* Whose order it is must be said, in the body and nowhere else. */
@@ -193,24 +168,24 @@ static void holds_cancel_wants_its_customer(void **state)
     make_sale("cancel-fields", 5, 0, HOLD_LONG);
     hold("c-1", "k-1");
     call_order("cancel", NULL, NULL);
-    expect_refusal(400, "INVALID_FIELD");
-    expect_json("violations.0.field", "customerId");
+    told_stack_expect_refusal(400, "INVALID_FIELD");
+    told_stack_expect_json("violations.0.field", "customerId");
     call_order("cancel", json_headers, "{\"customerId\":null}");
-    expect_refusal(400, "INVALID_FIELD");
+    told_stack_expect_refusal(400, "INVALID_FIELD");
     call_order("cancel", json_headers, "{\"customer\":\"c-1\"}");
-    expect_refusal(400, "INVALID_FIELD");
+    told_stack_expect_refusal(400, "INVALID_FIELD");
     call_order("cancel", json_headers, "{\"customerId\":\"c-1\",\"orderId\":\"x\"}");
-    expect_refusal(400, "INVALID_FIELD");
+    told_stack_expect_refusal(400, "INVALID_FIELD");
     call_order("cancel", wrong, "{}");
-    expect_refusal(401, "UNAUTHENTICATED");
+    told_stack_expect_refusal(401, "UNAUTHENTICATED");
     snprintf(path, sizeof(path), "/v1/sales/%s/orders/%s:cancel?customerId=c-1", sale_id, order_id);
-    stack_call(&stack, "POST", path, NULL, NULL, &answer);
-    expect_refusal(400, "INVALID_FIELD");
+    stack_call(&told_stack.stack, "POST", path, NULL, NULL, &told_stack.answer);
+    told_stack_expect_refusal(400, "INVALID_FIELD");
     get_order("c-1");
-    expect_json("status", "RESERVED");
+    told_stack_expect_json("status", "RESERVED");
     call_order("cancel", wrong, "{\"customer_id\":\"c-1\"}");
-    expect_status(200);
-    expect_json("status", "CANCELLED");
+    told_stack_expect_status(200);
+    told_stack_expect_json("status", "CANCELLED");
 }
 
 /* A unit that comes back to a sold-out sale is sold once more, one lease later, and only once. */
@@ -220,19 +195,19 @@ static void holds_cancelled_of_a_sold_out_sale_is_sold_again_once(void **state)
     make_sale("returning", 2, 0, HOLD_LONG);
     hold("c-1", "k-1");
     hold("c-2", "k-1");
-    stack_place(&stack, sale_id, "c-3", "again", &answer);
-    expect_refusal(409, "SOLD_OUT");
+    stack_place(&told_stack.stack, sale_id, "c-3", "again", &told_stack.answer);
+    told_stack_expect_refusal(409, "SOLD_OUT");
     int64_t began_ns = clock_monotonic_ns();
     cancel("c-2");
-    expect_status(200);
+    told_stack_expect_status(200);
     place_until_sold("c-3", clock_deadline_in_ms(SLACK_MS));
     print_message("cancelled and sold again after %lld ms\n", (long long)ms_since(began_ns));
     assert_true(ms_since(began_ns) >= LEASE_MS);
-    stack_place(&stack, sale_id, "c-4", "k-1", &answer);
-    expect_refusal(409, "SOLD_OUT");
+    stack_place(&told_stack.stack, sale_id, "c-4", "k-1", &told_stack.answer);
+    told_stack_expect_refusal(409, "SOLD_OUT");
     get_sale();
-    expect_json("stockRemaining", "0");
-    expect_json("stockTotal", "2");
+    told_stack_expect_json("stockRemaining", "0");
+    told_stack_expect_json("stockTotal", "2");
 }
 
 /* --- Expire ---------------------------------------------------------------------------------- */
@@ -245,21 +220,21 @@ static void holds_run_out_and_the_next_customer_buys(void **state)
     make_sale("expire", 1, 1, 1);
     hold("c-1", "k-1");
     int64_t held_ns = clock_monotonic_ns();
-    stack_place(&stack, sale_id, "c-2", "again", &answer);
-    if (answer.status != 201) { /* 201: the machine slept for longer than the hold */
-        expect_refusal(409, "SOLD_OUT");
+    stack_place(&told_stack.stack, sale_id, "c-2", "again", &told_stack.answer);
+    if (told_stack.answer.status != 201) { /* 201: the machine slept for longer than the hold */
+        told_stack_expect_refusal(409, "SOLD_OUT");
     }
     place_until_sold("c-2", clock_deadline_in_ms(1000 + 1000 + SLACK_MS));
     print_message("held for 1000 ms, sold again %lld ms after that\n",
                   (long long)ms_since(held_ns) - 1000);
     get_order("c-1");
-    expect_status(200);
-    expect_json("status", "EXPIRED");
+    told_stack_expect_status(200);
+    told_stack_expect_json("status", "EXPIRED");
     call_order("confirm", admin_headers, NULL);
-    expect_refusal(409, "ILLEGAL_TRANSITION");
-    expect_json("detail", "an EXPIRED order cannot be confirmed");
+    told_stack_expect_refusal(409, "ILLEGAL_TRANSITION");
+    told_stack_expect_json("detail", "an EXPIRED order cannot be confirmed");
     cancel("c-1");
-    expect_refusal(409, "ILLEGAL_TRANSITION");
+    told_stack_expect_refusal(409, "ILLEGAL_TRANSITION");
 }
 
 /* --- List ------------------------------------------------------------------------------------ */
@@ -268,7 +243,7 @@ static void list_orders(const char *query, const char *const *headers)
 {
     char path[512];
     snprintf(path, sizeof(path), "/v1/sales/%s/orders%s", sale_id, query);
-    stack_call(&stack, "GET", path, headers, NULL, &answer);
+    stack_call(&told_stack.stack, "GET", path, headers, NULL, &told_stack.answer);
 }
 
 /* The list is the administrator's, in pages, by number, of one customer where one is named. */
@@ -279,67 +254,46 @@ static void holds_are_listed_by_number(void **state)
 
     make_sale("list", 9, 0, HOLD_LONG);
     list_orders("", admin_headers);
-    expect_status(200);
-    assert_string_equal(answer.body, "{\"orders\":[],\"nextPageToken\":\"\"}");
+    told_stack_expect_status(200);
+    assert_string_equal(told_stack.answer.body, "{\"orders\":[],\"nextPageToken\":\"\"}");
     hold("c-1", "k-1");
     hold("c-2", "k-1");
     hold("c-1", "k-2");
     list_orders("", NULL);
-    expect_refusal(401, "UNAUTHENTICATED");
+    told_stack_expect_refusal(401, "UNAUTHENTICATED");
     list_orders("?pageSize=2", admin_headers);
-    expect_status(200);
-    expect_json("orders.0.number", "1");
-    expect_json("orders.0.customerId", "c-1");
-    expect_json("orders.0.status", "RESERVED");
-    expect_json("orders.1.number", "2");
-    expect_json("orders.2.number", "");
-    http_client_json(&answer, "nextPageToken", token, sizeof(token));
+    told_stack_expect_status(200);
+    told_stack_expect_json("orders.0.number", "1");
+    told_stack_expect_json("orders.0.customerId", "c-1");
+    told_stack_expect_json("orders.0.status", "RESERVED");
+    told_stack_expect_json("orders.1.number", "2");
+    told_stack_expect_json("orders.2.number", "");
+    http_client_json(&told_stack.answer, "nextPageToken", token, sizeof(token));
     assert_string_not_equal(token, "");
     snprintf(query, sizeof(query), "?pageSize=2&pageToken=%s", token);
     list_orders(query, admin_headers);
-    expect_json("orders.0.number", "3");
-    expect_json("orders.1.number", "");
-    expect_json("nextPageToken", "");
+    told_stack_expect_json("orders.0.number", "3");
+    told_stack_expect_json("orders.1.number", "");
+    told_stack_expect_json("nextPageToken", "");
     list_orders("?customerId=c-2", admin_headers);
-    expect_json("orders.0.number", "2");
-    expect_json("orders.1.number", "");
+    told_stack_expect_json("orders.0.number", "2");
+    told_stack_expect_json("orders.1.number", "");
     list_orders("?pageToken=made-up", admin_headers);
-    expect_refusal(400, "INVALID_FIELD");
+    told_stack_expect_refusal(400, "INVALID_FIELD");
     list_orders("?pageSize=many", admin_headers);
-    expect_refusal(400, "INVALID_FIELD");
-}
-
-static int set_up_group(void **state)
-{
-    (void)state;
-    stack_start(&stack);
-    return 0;
-}
-
-static int tear_down_group(void **state)
-{
-    (void)state;
-    stack_stop(&stack);
-    return 0;
-}
-
-/* Whatever a test did, the database's own account must be right after it. */
-static int audit(void **state)
-{
-    (void)state;
-    stack_audit(&stack);
-    return 0;
+    told_stack_expect_refusal(400, "INVALID_FIELD");
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(holds_confirmed_is_sold, audit),
-        cmocka_unit_test_teardown(holds_cancelled_lets_its_customer_buy_again, audit),
-        cmocka_unit_test_teardown(holds_cancel_wants_its_customer, audit),
-        cmocka_unit_test_teardown(holds_cancelled_of_a_sold_out_sale_is_sold_again_once, audit),
-        cmocka_unit_test_teardown(holds_run_out_and_the_next_customer_buys, audit),
-        cmocka_unit_test_teardown(holds_are_listed_by_number, audit),
+        cmocka_unit_test_teardown(holds_confirmed_is_sold, told_stack_audit),
+        cmocka_unit_test_teardown(holds_cancelled_lets_its_customer_buy_again, told_stack_audit),
+        cmocka_unit_test_teardown(holds_cancel_wants_its_customer, told_stack_audit),
+        cmocka_unit_test_teardown(holds_cancelled_of_a_sold_out_sale_is_sold_again_once,
+                                  told_stack_audit),
+        cmocka_unit_test_teardown(holds_run_out_and_the_next_customer_buys, told_stack_audit),
+        cmocka_unit_test_teardown(holds_are_listed_by_number, told_stack_audit),
     };
-    return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+    return cmocka_run_group_tests(tests, told_stack_set_up, told_stack_tear_down);
 }

@@ -1,7 +1,7 @@
 /* What an administrator does to a running sale over real HTTP, and what is said when nobody knows.
  */
 #include "base/clock.h"
-#include "support/stack.h"
+#include "told_stack.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,41 +16,16 @@
 /* Beyond what the programs promise; for a machine that is busy with something else. */
 #define SLACK_MS 20000
 
-static struct stack stack;
-static struct http_answer answer;
 static char sale_id[37];
 
 static const char *const admin_headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN, NULL};
 static const char *const admin_json[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN,
                                          "Content-Type: application/json", NULL};
 
-static void expect_json(const char *path, const char *expected)
-{
-    char value[512];
-    http_client_json(&answer, path, value, sizeof(value));
-    if (strcmp(value, expected) != 0) {
-        fail_msg("%s is \"%s\" instead of \"%s\" in %ld %s", path, value, expected, answer.status,
-                 answer.body);
-    }
-}
-
-static void expect_status(long expected)
-{
-    if (answer.status != expected) {
-        fail_msg("%ld instead of %ld: %s", answer.status, expected, answer.body);
-    }
-}
-
-static void expect_refusal(long status, const char *reason)
-{
-    expect_status(status);
-    expect_json("reason", reason);
-}
-
 static void expect_replayed(const char *expected)
 {
     char value[16];
-    http_client_header(&answer, "idempotent-replayed", value, sizeof(value));
+    http_client_header(&told_stack.answer, "idempotent-replayed", value, sizeof(value));
     assert_string_equal(value, expected);
 }
 
@@ -59,12 +34,12 @@ static void call_sale(const char *method, const char *suffix, const char *const 
 {
     char path[128];
     snprintf(path, sizeof(path), "/v1/sales/%s%s", sale_id, suffix);
-    stack_call(&stack, method, path, headers, body, &answer);
+    stack_call(&told_stack.stack, method, path, headers, body, &told_stack.answer);
 }
 
 static void place(const char *customer, const char *key)
 {
-    stack_place(&stack, sale_id, customer, key, &answer);
+    stack_place(&told_stack.stack, sale_id, customer, key, &told_stack.answer);
 }
 
 static void restock(const char *key, const char *body)
@@ -82,34 +57,35 @@ static void restock(const char *key, const char *body)
 static void managing_pause_resume_and_end(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "pause", 5, 0, sale_id);
+    stack_make_sale(&told_stack.stack, "pause", 5, 0, sale_id);
     call_sale("POST", ":pause", NULL, NULL);
-    expect_refusal(401, "UNAUTHENTICATED");
+    told_stack_expect_refusal(401, "UNAUTHENTICATED");
     call_sale("POST", ":pause", admin_headers, NULL);
-    expect_status(200);
-    expect_json("saleId", sale_id);
-    expect_json("state", "PAUSED");
+    told_stack_expect_status(200);
+    told_stack_expect_json("saleId", sale_id);
+    told_stack_expect_json("state", "PAUSED");
     place("a", "1");
-    expect_refusal(409, "SALE_PAUSED");
+    told_stack_expect_refusal(409, "SALE_PAUSED");
     call_sale("POST", ":pause", admin_json, "{}");
-    expect_status(200);
-    expect_json("version", "2");
+    told_stack_expect_status(200);
+    told_stack_expect_json("version", "2");
     call_sale("POST", ":resume", admin_json, "{}");
-    expect_status(200);
-    expect_json("state", "LIVE");
+    told_stack_expect_status(200);
+    told_stack_expect_json("state", "LIVE");
     place("a", "1");
-    expect_status(201);
+    told_stack_expect_status(201);
     call_sale("POST", ":end", admin_headers, NULL);
-    expect_status(200);
-    expect_json("state", "ENDED");
+    told_stack_expect_status(200);
+    told_stack_expect_json("state", "ENDED");
     place("b", "1");
-    expect_refusal(409, "SALE_ENDED");
+    told_stack_expect_refusal(409, "SALE_ENDED");
     call_sale("POST", ":resume", admin_headers, NULL);
-    expect_refusal(409, "SALE_ENDED");
+    told_stack_expect_refusal(409, "SALE_ENDED");
     call_sale("POST", ":pause", admin_json, "{\"reason\":\"why\"}");
-    expect_refusal(400, "INVALID_FIELD");
+    told_stack_expect_refusal(400, "INVALID_FIELD");
     call_sale("GET", ":pause", admin_headers, NULL);
-    assert_true(answer.status == 400 || answer.status == 404 || answer.status == 405);
+    assert_true(told_stack.answer.status == 400 || told_stack.answer.status == 404 ||
+                told_stack.answer.status == 405);
 }
 
 /* --- Update ---------------------------------------------------------------------------------- */
@@ -118,29 +94,29 @@ static void managing_pause_resume_and_end(void **state)
 static void managing_update_sets_what_is_there(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "update", 5, 1, sale_id);
+    stack_make_sale(&told_stack.stack, "update", 5, 1, sale_id);
     place("a", "1");
-    expect_status(201);
+    told_stack_expect_status(201);
     place("a", "2");
-    expect_refusal(409, "CUSTOMER_LIMIT_REACHED");
+    told_stack_expect_refusal(409, "CUSTOMER_LIMIT_REACHED");
     call_sale("PATCH", "", admin_json,
               "{\"title\":\"Zweites Paar\",\"endTime\":null,\"perCustomerLimit\":null}");
-    expect_status(200);
-    expect_json("title", "Zweites Paar");
-    expect_json("perCustomerLimit", "1");
+    told_stack_expect_status(200);
+    told_stack_expect_json("title", "Zweites Paar");
+    told_stack_expect_json("perCustomerLimit", "1");
     call_sale("PATCH", "", admin_json,
               "{\"per_customer_limit\":2,\"endTime\":\"2999-01-01T00:00:00+01:00\"}");
-    expect_status(200);
-    expect_json("title", "Zweites Paar");
-    expect_json("perCustomerLimit", "2");
-    expect_json("endTime", "2998-12-31T23:00:00Z");
+    told_stack_expect_status(200);
+    told_stack_expect_json("title", "Zweites Paar");
+    told_stack_expect_json("perCustomerLimit", "2");
+    told_stack_expect_json("endTime", "2998-12-31T23:00:00Z");
     place("a", "2");
-    expect_status(201);
+    told_stack_expect_status(201);
     call_sale("PATCH", "", admin_json, "{\"perCustomerLimit\":0}");
-    expect_status(200);
-    expect_json("perCustomerLimit", "0");
+    told_stack_expect_status(200);
+    told_stack_expect_json("perCustomerLimit", "0");
     place("a", "3");
-    expect_status(201);
+    told_stack_expect_status(201);
 }
 
 static void managing_update_refuses_by_field(void **state)
@@ -158,18 +134,18 @@ static void managing_update_refuses_by_field(void **state)
     };
     (void)state;
 
-    stack_make_sale(&stack, "update-bad", 5, 1, sale_id);
+    stack_make_sale(&told_stack.stack, "update-bad", 5, 1, sale_id);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         call_sale("PATCH", "", admin_json, rows[i].body);
-        expect_refusal(400, "INVALID_FIELD");
-        expect_json("violations.0.field", rows[i].field);
+        told_stack_expect_refusal(400, "INVALID_FIELD");
+        told_stack_expect_json("violations.0.field", rows[i].field);
     }
     call_sale("PATCH", "", admin_json, "{\"title\":");
-    expect_refusal(400, "MALFORMED_JSON");
+    told_stack_expect_refusal(400, "MALFORMED_JSON");
     call_sale("PATCH", "", NULL, NULL);
-    expect_refusal(401, "UNAUTHENTICATED");
+    told_stack_expect_refusal(401, "UNAUTHENTICATED");
     call_sale("GET", "", NULL, NULL);
-    expect_json("version", "1");
+    told_stack_expect_json("version", "1");
 }
 
 /* --- Restock --------------------------------------------------------------------------------- */
@@ -180,35 +156,35 @@ static void managing_restock_is_done_once(void **state)
     int64_t deadline_ns = clock_deadline_in_ms(SLACK_MS);
     (void)state;
 
-    stack_make_sale(&stack, "restock", 1, 0, sale_id);
+    stack_make_sale(&told_stack.stack, "restock", 1, 0, sale_id);
     call_sale("POST", ":restock", admin_json, "{\"quantity\":2}");
-    expect_refusal(400, "IDEMPOTENCY_KEY_MISSING");
+    told_stack_expect_refusal(400, "IDEMPOTENCY_KEY_MISSING");
     place("a", "1");
-    expect_status(201);
+    told_stack_expect_status(201);
     restock("r-1", "{\"quantity\":2}");
-    expect_status(200);
-    expect_json("saleId", sale_id);
-    expect_json("stockTotal", "3");
+    told_stack_expect_status(200);
+    told_stack_expect_json("saleId", sale_id);
+    told_stack_expect_json("stockTotal", "3");
     expect_replayed("");
     for (int i = 0; i < 2; i++) {
         restock("\"r-1\"", "{\"quantity\":2}");
-        expect_status(200);
-        expect_json("stockTotal", "3");
+        told_stack_expect_status(200);
+        told_stack_expect_json("stockTotal", "3");
         expect_replayed("true");
     }
     restock("r-1", "{\"quantity\":3}");
-    expect_refusal(422, "IDEMPOTENCY_KEY_REUSED");
+    told_stack_expect_refusal(422, "IDEMPOTENCY_KEY_REUSED");
     restock("r-2", "{\"quantity\":0}");
-    expect_refusal(400, "INVALID_FIELD");
+    told_stack_expect_refusal(400, "INVALID_FIELD");
     do {
         place("b", "1");
         assert_true(clock_monotonic_ns() < deadline_ns);
-    } while (answer.status == 409);
-    expect_status(201);
+    } while (told_stack.answer.status == 409);
+    told_stack_expect_status(201);
     place("c", "1");
-    expect_status(201);
+    told_stack_expect_status(201);
     place("d", "1");
-    expect_refusal(409, "SOLD_OUT");
+    told_stack_expect_refusal(409, "SOLD_OUT");
 }
 
 /* --- When nobody knows ------------------------------------------------------------------------ */
@@ -225,7 +201,7 @@ struct aside {
 static void *call_aside(void *data)
 {
     struct aside *aside = data;
-    stack_call(&stack, "POST", aside->path, aside->headers, aside->body, &aside->answer);
+    stack_call(&told_stack.stack, "POST", aside->path, aside->headers, aside->body, &aside->answer);
     return NULL;
 }
 
@@ -247,14 +223,14 @@ static void *hold_lock(void *data)
         sql, sizeof(sql),
         "BEGIN; SELECT sale_id FROM sales WHERE sale_id = '%s' FOR UPDATE; SELECT pg_sleep(60)",
         sale_id);
-    (void)!scratch_postgres_execute(stack.postgres.admin_url, sql);
+    (void)!scratch_postgres_execute(told_stack.stack.postgres.admin_url, sql);
     return NULL;
 }
 
 static void wait_for(const char *sql, long at_least)
 {
     int64_t deadline_ns = clock_deadline_in_ms(SLACK_MS);
-    while (stack_query_number(&stack, sql) < at_least) {
+    while (stack_query_number(&told_stack.stack, sql) < at_least) {
         assert_true(clock_monotonic_ns() < deadline_ns);
         nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
     }
@@ -267,9 +243,9 @@ static void expect_unknown(struct aside *aside)
 {
     char retry_after[16];
     pthread_join(aside->thread, NULL);
-    answer = aside->answer;
-    expect_refusal(504, "OUTCOME_UNKNOWN");
-    http_client_header(&answer, "retry-after", retry_after, sizeof(retry_after));
+    told_stack.answer = aside->answer;
+    told_stack_expect_refusal(504, "OUTCOME_UNKNOWN");
+    http_client_header(&told_stack.answer, "retry-after", retry_after, sizeof(retry_after));
     assert_true(strtol(retry_after, NULL, 10) >= 1);
 }
 
@@ -282,9 +258,9 @@ static void managing_cut_off_is_unknown_and_done_once_when_repeated(void **state
     pthread_t locker;
     (void)state;
 
-    stack_make_sale(&stack, "unknown", 5, 0, sale_id);
+    stack_make_sale(&told_stack.stack, "unknown", 5, 0, sale_id);
     place("a", "1");
-    http_client_json(&answer, "orderId", order_id, sizeof(order_id));
+    http_client_json(&told_stack.answer, "orderId", order_id, sizeof(order_id));
     assert_int_equal(pthread_create(&locker, NULL, hold_lock, NULL), 0);
     wait_for("SELECT count(*) " LOCKERS " AND wait_event = 'PgSleep'", 1);
     snprintf(confirming.path, sizeof(confirming.path), "/v1/sales/%s/orders/%s:confirm", sale_id,
@@ -296,58 +272,37 @@ static void managing_cut_off_is_unknown_and_done_once_when_repeated(void **state
     start_aside(&pausing, NULL, "{}");
     wait_for("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", 1);
     nanosleep(&(struct timespec){.tv_nsec = 100 * CLOCK_NS_PER_MS}, NULL);
-    stack_kill_orders(&stack);
+    stack_kill_orders(&told_stack.stack);
     expect_unknown(&confirming);
     expect_unknown(&restocking);
     expect_unknown(&pausing);
 
-    stack_query_number(&stack, "SELECT count(pg_terminate_backend(pid)) " LOCKERS);
+    stack_query_number(&told_stack.stack, "SELECT count(pg_terminate_backend(pid)) " LOCKERS);
     pthread_join(locker, NULL);
-    stack_start_orders(&stack);
-    stack_wait_ready(&stack, SLACK_MS);
+    stack_start_orders(&told_stack.stack);
+    stack_wait_ready(&told_stack.stack, SLACK_MS);
     call_sale("POST", ":pause", admin_headers, NULL);
-    expect_status(200);
-    expect_json("state", "PAUSED");
+    told_stack_expect_status(200);
+    told_stack_expect_json("state", "PAUSED");
     for (int i = 0; i < 2; i++) {
         restock("r-1", "{\"quantity\":2}");
-        expect_status(200);
-        expect_json("stockTotal", "7");
+        told_stack_expect_status(200);
+        told_stack_expect_json("stockTotal", "7");
     }
-    stack_call(&stack, "POST", confirming.path, admin_headers, NULL, &answer);
-    expect_status(200);
-    expect_json("status", "CONFIRMED");
-}
-
-static int set_up_group(void **state)
-{
-    (void)state;
-    stack_start(&stack);
-    return 0;
-}
-
-static int tear_down_group(void **state)
-{
-    (void)state;
-    stack_stop(&stack);
-    return 0;
-}
-
-/* Whatever a test did, the database's own account must be right after it. */
-static int audit(void **state)
-{
-    (void)state;
-    stack_audit(&stack);
-    return 0;
+    stack_call(&told_stack.stack, "POST", confirming.path, admin_headers, NULL, &told_stack.answer);
+    told_stack_expect_status(200);
+    told_stack_expect_json("status", "CONFIRMED");
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(managing_pause_resume_and_end, audit),
-        cmocka_unit_test_teardown(managing_update_sets_what_is_there, audit),
-        cmocka_unit_test_teardown(managing_update_refuses_by_field, audit),
-        cmocka_unit_test_teardown(managing_restock_is_done_once, audit),
-        cmocka_unit_test_teardown(managing_cut_off_is_unknown_and_done_once_when_repeated, audit),
+        cmocka_unit_test_teardown(managing_pause_resume_and_end, told_stack_audit),
+        cmocka_unit_test_teardown(managing_update_sets_what_is_there, told_stack_audit),
+        cmocka_unit_test_teardown(managing_update_refuses_by_field, told_stack_audit),
+        cmocka_unit_test_teardown(managing_restock_is_done_once, told_stack_audit),
+        cmocka_unit_test_teardown(managing_cut_off_is_unknown_and_done_once_when_repeated,
+                                  told_stack_audit),
     };
-    return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+    return cmocka_run_group_tests(tests, told_stack_set_up, told_stack_tear_down);
 }
