@@ -18,6 +18,10 @@ readonly -a PACKAGES_TEST=(
     haproxy python3-grpcio python3-protobuf
 )
 readonly -a PACKAGES_WATCH=(inotify-tools)
+# What ./dev compose-test needs where no Docker engine runs: the engine, compose, and what makes a
+# base image without a registry.
+# shellcheck disable=SC2034 # Used in compose.sh.
+readonly -a PACKAGES_COMPOSE=(docker.io docker-compose debootstrap iptables iproute2)
 
 # packages_missing <package...>: those that are not installed, a line each.
 packages_missing() {
