@@ -18,7 +18,8 @@ readonly COMPOSE_LOAD_SECONDS=300
 readonly COMPOSE_LOAD_PER_SECOND=200
 readonly COMPOSE_MIRROR=http://deb.debian.org
 readonly COMPOSE_OWN_BASE=stampede/base:bookworm
-readonly -a COMPOSE_IMAGES=(postgres migrate orders edge test)
+readonly COMPOSE_SCRAPE_SECONDS=60
+readonly -a COMPOSE_IMAGES=(postgres migrate orders edge test prometheus)
 
 compose_tool=()
 compose_engine_folder=""
@@ -221,7 +222,7 @@ _compose_image_sizes() {
 _compose_build() {
     local name
     for name in "${COMPOSE_IMAGES[@]}"; do
-        _compose --profile app --profile test build "$name" || return 1
+        _compose --profile app --profile test --profile observability build "$name" || return 1
     done
     _compose_image_sizes >&3
 }
@@ -315,7 +316,7 @@ _compose_check_app() {
 _compose_check_containers() {
     local container status=0 line
     for container in $(_compose_containers postgres) $(_compose_containers orders) \
-        $(_compose_containers edge); do
+        $(_compose_containers edge) $(_compose_containers prometheus); do
         line="$(docker inspect --format \
             '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Memory}} {{.HostConfig.CapDrop}} {{range $p, $b := .NetworkSettings.Ports}}{{range $b}}{{.HostIp}} {{end}}{{end}}' "$container")"
         echo "$line"
@@ -324,7 +325,7 @@ _compose_check_containers() {
         # PID 1 is the program itself, so signals are its own.
         line="$(docker exec "$container" cat /proc/1/comm)"
         echo "PID 1 is $line"
-        [[ $line =~ ^(postgres|stampede-orders|stampede-edge)$ ]] || status=1
+        [[ $line =~ ^(postgres|stampede-orders|stampede-edge|prometheus)$ ]] || status=1
     done
     return "$status"
 }
@@ -402,6 +403,22 @@ _compose_check_drain() {
     container="$(_compose_containers orders | tail -n 1)"
     _compose_tester drain "$(_compose_address "$container"):50051" || return 1
     _compose_await_exit "$container" "$COMPOSE_STOP_SECONDS" && _compose_start_again "$container"
+}
+
+# Prometheus finds every replica of both programs by itself. Grafana's image is not ours to build.
+_compose_check_prometheus() {
+    local deadline=$((SECONDS + COMPOSE_SCRAPE_SECONDS)) container up=""
+    _compose --profile observability up -d --no-build prometheus || return 1
+    container="$(_compose_containers prometheus)"
+    _compose_await_healthy "$container" || return 1
+    until [[ $up == *"=> 4 @"* ]]; do
+        ((SECONDS < deadline)) || return 1
+        sleep 1
+        up="$(docker exec "$container" promtool query instant http://127.0.0.1:9090 \
+            'sum(up{job=~"stampede-.*"})')" || true
+        echo "$up"
+    done
+    echo "4 replicas" >&3
 }
 
 _compose_check_audit() {
@@ -522,8 +539,9 @@ _compose_set_environment() {
 _compose_checks() {
     _compose_check "default profile: PostgreSQL alone" _compose_check_default || return 0
     _compose_check "app profile: two orders and two edges" _compose_check_app || return 0
-    _compose_check "containers keep to their bounds" _compose_check_containers || true
     _compose_check_suite "the contract, over HTTP and gRPC" _compose_tester suite || true
+    _compose_check "Prometheus scrapes every replica" _compose_check_prometheus || true
+    _compose_check "containers keep to their bounds" _compose_check_containers || true
     if _compose_check "load on both edges" _compose_load_begin; then
         _compose_check "rolling restart of orders" _compose_check_rolling || true
         _compose_check "drain by call" _compose_check_drain || true
