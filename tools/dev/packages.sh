@@ -15,7 +15,7 @@ readonly -a PACKAGES_UP=(
 # What the tests need on top: the second compiler, the linters, the clients.
 readonly -a PACKAGES_TEST=(
     clang clang-format-14 clang-tidy-14 libclang-rt-14-dev shellcheck jq wrk
-    haproxy python3-grpcio python3-protobuf
+    haproxy python3-grpcio python3-protobuf prometheus busybox
 )
 readonly -a PACKAGES_WATCH=(inotify-tools)
 # What ./dev compose-test needs where no Docker engine runs: the engine, compose, and what makes a
@@ -37,6 +37,27 @@ packages_missing() {
 # does with PostgreSQL later is theirs to choose.
 readonly PACKAGES_NO_CLUSTER=/etc/postgresql-common/createcluster.d/stampede-dev.conf
 
+# Prometheus's package starts a server of the system's on every address; only the tests use it here. It
+# is neither started when installed nor at the next boot; `systemctl unmask prometheus` undoes that.
+readonly PACKAGES_POLICY=/usr/sbin/policy-rc.d
+readonly PACKAGES_MASK=/etc/systemd/system/prometheus.service
+
+_packages_forbid_start() {
+    if [[ ! -e $PACKAGES_MASK && ! -L $PACKAGES_MASK ]]; then
+        _packages_as_root mkdir -p "${PACKAGES_MASK%/*}" &&
+            _packages_as_root ln -s /dev/null "$PACKAGES_MASK" || return 1
+    fi
+    # Where no systemd runs, it is this file that init scripts are asked about.
+    [[ ! -e $PACKAGES_POLICY ]] || return 0
+    printf '#!/bin/sh\n# of stampede-dev, while it installs packages\nexit 101\n' |
+        _packages_as_root tee "$PACKAGES_POLICY" >/dev/null &&
+        _packages_as_root chmod 755 "$PACKAGES_POLICY"
+}
+
+_packages_allow_start() {
+    ! grep -qs 'of stampede-dev' "$PACKAGES_POLICY" || _packages_as_root rm -f "$PACKAGES_POLICY"
+}
+
 _packages_as_root() {
     if ((EUID == 0)); then
         "$@"
@@ -57,7 +78,9 @@ _packages_install() {
     _packages_as_root mkdir -p "${PACKAGES_NO_CLUSTER%/*}" || return 1
     echo "create_main_cluster = false" | _packages_as_root tee "$PACKAGES_NO_CLUSTER" >/dev/null ||
         return 1
+    [[ " $* " != *" prometheus "* ]] || _packages_forbid_start || return 1
     _packages_apt install --no-install-recommends "$@" || status=1
+    _packages_allow_start
     _packages_as_root rm -f "$PACKAGES_NO_CLUSTER"
     return "$status"
 }
