@@ -120,7 +120,7 @@ echo "the server is lost; $(acknowledged) orders were acknowledged"
 # shellcheck source=/dev/null
 . "$work/env"
 pg_restore --exit-on-error --single-transaction --no-owner --dbname="$OWNER_URL" "$work/stampede.dump"
-psql -X -q -c ANALYZE "$OWNER_URL"
+psql -X -q -c "SET client_min_messages = error; ANALYZE" "$OWNER_URL"
 check_restored "pg_dump" "$before_dump" "$after_dump"
 
 # From the copy: a server that starts where the copy ended.
