@@ -1,7 +1,7 @@
 // A flash sale against a running Stampede, with k6: makes a sale, ramps up, then the crowd comes all at
 // once, some of it asking again with the same key; thresholds judge. flash-sale.sh is the same with wrk.
 //
-//   . .stampede/env && k6 run deploy/load/flash-sale.js
+//   set -a; . .stampede/env; set +a; k6 run deploy/load/flash-sale.js
 //
 // Written for k6 0.45 (go install go.k6.io/k6@v0.45.1).
 //     STAMPEDE_BASE_URL (http://127.0.0.1:8080), STAMPEDE_ADMIN_TOKEN

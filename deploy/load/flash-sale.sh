@@ -5,7 +5,7 @@
 #
 #   flash-sale.sh [<base URL>]        http://127.0.0.1:8080
 #
-#     STAMPEDE_ADMIN_TOKEN   to make the sale; . .stampede/env sets it after ./dev up
+#     STAMPEDE_ADMIN_TOKEN   to make the sale; after ./dev up: set -a; . .stampede/env; set +a
 #     STOCK (20000)          units: choose fewer than will be asked for, so that it sells out
 #     SPIKE (200)            connections of the crowd
 #     SECONDS_EACH (10)      of the spike; the two steps of the ramp take half of that each
@@ -38,7 +38,7 @@ field() {
 
 make_sale() {
     curl -sS --fail-with-body -X POST "$url/v1/sales" \
-        -H "Authorization: Bearer ${STAMPEDE_ADMIN_TOKEN:?. .stampede/env sets it}" \
+        -H "Authorization: Bearer ${STAMPEDE_ADMIN_TOKEN:?is not set; after ./dev up: set -a; . .stampede/env; set +a}" \
         -H "Idempotency-Key: $run" -H 'Content-Type: application/json' \
         -d '{"sku":"load","title":"Flash sale","unitPrice":{"currencyCode":"EUR","amountMinor":"100"},
              "endTime":"2099-01-01T00:00:00Z","stockTotal":'"$stock"'}' |
