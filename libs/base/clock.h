@@ -24,4 +24,10 @@ int64_t clock_deadline_in_ms(int64_t timeout_ms);
 /* Whole milliseconds until deadline_ns, rounded up; 0 when past; INT64_MAX for NEVER. */
 int64_t clock_remaining_ms(int64_t deadline_ns);
 
+/* The one of two moments that comes first. */
+static inline int64_t clock_earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 #endif

@@ -424,11 +424,6 @@ static bool wait_idle(struct rpc_server *server, int64_t deadline_ns)
     return idle;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static unsigned held_calls(const struct rpc_server *server)
 {
     return atomic_load(&server->ordinary.in_flight) + atomic_load(&server->reserved.in_flight);
@@ -443,8 +438,8 @@ static bool wait_done(struct rpc_server *server, int64_t deadline_ns)
     for (;;) {
         int64_t now_ns = clock_monotonic_ns();
         held_ns = held_calls(server) > 0 ? now_ns : held_ns;
-        int64_t until_ns = smaller(deadline_ns, held_ns + RPC_UNREAD_MS * CLOCK_NS_PER_MS);
-        if (wait_idle(server, smaller(until_ns, now_ns + LOOK_MS * CLOCK_NS_PER_MS))) {
+        int64_t until_ns = clock_earlier(deadline_ns, held_ns + RPC_UNREAD_MS * CLOCK_NS_PER_MS);
+        if (wait_idle(server, clock_earlier(until_ns, now_ns + LOOK_MS * CLOCK_NS_PER_MS))) {
             return true;
         }
         if (now_ns >= until_ns) {

@@ -49,11 +49,6 @@ static bool is_over(void)
     return is_told_to_end != 0;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* --- A round ----------------------------------------------------------------------------------*/
 
 /* One stage's share of a round; counts what it did. */
@@ -65,7 +60,7 @@ static bool run_campaign(struct soak *soak, const char *name, const struct histo
         .shape = *shape,
         .first_seed = soak->seed + *histories,
         .histories_max = SIZE_MAX,
-        .deadline_ns = earlier(soak->deadline_ns, clock_deadline_in_ms(time_ms)),
+        .deadline_ns = clock_earlier(soak->deadline_ns, clock_deadline_in_ms(time_ms)),
         .is_over = is_over,
         .shrink_runs_max = 20000,
         .report = stdout,

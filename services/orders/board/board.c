@@ -163,20 +163,15 @@ static void work(struct board *board, int64_t now_ns, bool strangers)
     }
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t next_due_locked(struct board *board, int64_t now_ns)
 {
     const struct board_table *table = &board->_shared.table;
     int64_t due_ns = now_ns + period_ns;
     if (!board->_shared.read_is_out) {
-        due_ns = earlier(due_ns, board_reading_due_ns(table, now_ns));
+        due_ns = clock_earlier(due_ns, board_reading_due_ns(table, now_ns));
     }
     if (!board->_shared.build_is_out) {
-        due_ns = earlier(due_ns, board_building_due_ns(&board->building, table, now_ns));
+        due_ns = clock_earlier(due_ns, board_building_due_ns(&board->building, table, now_ns));
     }
     return due_ns > now_ns ? due_ns : now_ns + CLOCK_NS_PER_MS;
 }

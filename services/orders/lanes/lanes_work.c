@@ -202,11 +202,6 @@ static void take(struct lanes *lanes, enum lane_duty duty, int64_t until_ns, str
 
 /* --- Taking: the late ones ------------------------------------------------------------------- */
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Puts an entry into the task's array, unless nobody waits for its answer any more: no COMMIT was
  * sent for it yet, so it may be refused. */
 static bool keep_entry(struct lane_task *task, struct lane_entry *entry, int64_t now)
@@ -214,11 +209,11 @@ static bool keep_entry(struct lane_task *task, struct lane_entry *entry, int64_t
     if (task->kind == LANE_TASK_ORDERS) {
         struct lane_order *order = LIST_OBJECT(entry, struct lane_order, _entry);
         task->orders[task->count] = order;
-        return earlier(order->item.deadline_ns, order->item.attempts_end_ns) > now;
+        return clock_earlier(order->item.deadline_ns, order->item.attempts_end_ns) > now;
     }
     struct lane_change *change = LIST_OBJECT(entry, struct lane_change, _entry);
     task->changes[task->count] = change;
-    return earlier(change->item.deadline_ns, change->item.attempts_end_ns) > now;
+    return clock_earlier(change->item.deadline_ns, change->item.attempts_end_ns) > now;
 }
 
 /* Moves what was taken to the task's array; returns how many were late. */

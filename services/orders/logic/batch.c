@@ -19,6 +19,7 @@
 #include "orders/logic/batch.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "orders/logic/repeat_pause.h"
 
 /* Halving a batch of BATCH_ITEMS_MAX leaves at most this many ranges waiting. */
@@ -49,11 +50,6 @@ static int64_t now_ns(const struct run *run)
     return run->batch->system->monotonic_ns(run->batch->system->data);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Whether nothing more is done for an item, which then has its verdict. */
 static bool drop_when_late(const struct run *run, size_t position, int64_t now)
 {
@@ -63,7 +59,7 @@ static bool drop_when_late(const struct run *run, size_t position, int64_t now)
         return item->attempts_end_ns <= now;
     }
     *item->verdict = VERDICT_OVERLOADED;
-    return earlier(item->deadline_ns, item->attempts_end_ns) <= now;
+    return clock_earlier(item->deadline_ns, item->attempts_end_ns) <= now;
 }
 
 /* Collects the range's items that still want an answer; the others are dropped. */
@@ -84,7 +80,7 @@ static void collect_live(const struct run *run, const struct range *range, struc
             ret->attempts_end_ns = run->items[i].attempts_end_ns;
         }
     }
-    ret->attempts_end_ns = earlier(ret->attempts_end_ns, run->batch->deadline_ns);
+    ret->attempts_end_ns = clock_earlier(ret->attempts_end_ns, run->batch->deadline_ns);
 }
 
 static void set_in_doubt(struct run *run, const struct live *live)

@@ -1,5 +1,6 @@
 #include "orders/adapters/grpc/calls.h"
 
+#include "base/clock.h"
 #include "orders/adapters/grpc/messages.h"
 #include "rpc/server.h"
 #include "rpc/streams.h"
@@ -12,11 +13,6 @@
 
 /* What callers are asked to wait where nothing better is known. */
 #define RETRY_AFTER_MS 1000
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* What is known without looking at the load. */
 static int64_t plain_retry_after_ms(const struct calls *calls, enum verdict verdict)
@@ -53,7 +49,7 @@ void calls_fini(struct calls *calls)
 
 int64_t calls_deadline_ns(const struct calls *calls, const struct rpc_call *call)
 {
-    return earlier(rpc_call_deadline_ns(call), calls_attempts_end_ns(calls, call));
+    return clock_earlier(rpc_call_deadline_ns(call), calls_attempts_end_ns(calls, call));
 }
 
 int64_t calls_attempts_end_ns(const struct calls *calls, const struct rpc_call *call)
@@ -156,5 +152,5 @@ int64_t calls_job_deadline_ns(const struct calls_job *job)
 {
     const struct calls_config *config = &job->calls->config;
     int64_t now_ns = config->system->monotonic_ns(config->system->data);
-    return earlier(job->_job.deadline_ns, now_ns + config->transaction_ns_max);
+    return clock_earlier(job->_job.deadline_ns, now_ns + config->transaction_ns_max);
 }

@@ -26,11 +26,6 @@ static int64_t now_ns(const struct store_postgres *store)
     return store->config.system->monotonic_ns(store->config.system->data);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 void connection_report(struct store_postgres *store, enum db_status status)
 {
     const struct session_error *error = session_error(&store->session);
@@ -134,10 +129,11 @@ bool connection_wait_open(void *data, int64_t deadline_ns)
         }
         if (store->next_attempt_ns > now) {
             store->config.system->sleep_ns(store->config.system->data,
-                                           earlier(store->next_attempt_ns, deadline_ns) - now);
+                                           clock_earlier(store->next_attempt_ns, deadline_ns) -
+                                               now);
             continue;
         }
-        if (open_once(store, earlier(now + CONNECT_NS, deadline_ns))) {
+        if (open_once(store, clock_earlier(now + CONNECT_NS, deadline_ns))) {
             return true;
         }
     }
@@ -149,7 +145,8 @@ bool connection_prepare(struct store_postgres *store, int64_t deadline_ns)
         return true;
     }
     session_close(&store->session);
-    return connection_wait_open(store, earlier(now_ns(store) + QUICK_CONNECT_NS, deadline_ns));
+    return connection_wait_open(store,
+                                clock_earlier(now_ns(store) + QUICK_CONNECT_NS, deadline_ns));
 }
 
 /* --- Failing ------------------------------------------------------------------------------------

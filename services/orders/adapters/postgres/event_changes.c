@@ -1,6 +1,7 @@
 #include "orders/adapters/postgres/event_changes.h"
 
 #include "base/arena.h"
+#include "orders/adapters/postgres/translate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,9 @@ bool event_changes_collect(const struct order_change *expired, size_t expired_co
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        const char *name = order_status_name(all[i].to);
         CHECK(i == 0 || all[i - 1].number < all[i].number);
         numbers[i] = all[i].number;
-        statuses[i] = (struct sql_text){.bytes = name, .length = strlen(name)};
+        statuses[i] = translate_sql_text(order_status_name(all[i].to));
     }
     *ret = (struct event_changes){.numbers = numbers, .statuses = statuses, .count = count};
     return true;

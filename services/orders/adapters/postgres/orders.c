@@ -9,13 +9,6 @@
 #include "orders/adapters/postgres/queries/read_order_ids.h"
 #include "orders/adapters/postgres/translate.h"
 
-#include <string.h>
-
-static struct sql_text text_of(const char *text)
-{
-    return (struct sql_text){.bytes = text, .length = strlen(text)};
-}
-
 /* --- One -----------------------------------------------------------------------------------------
  */
 
@@ -33,7 +26,7 @@ enum store_result orders_get(void *data, const struct uuid *sale_id, const struc
 {
     struct store_postgres *store = connection_of(data);
     const struct get_order_params params = {
-        .sale_id = *sale_id, .order_id = *order_id, .customer_id = text_of(customer_id)};
+        .sale_id = *sale_id, .order_id = *order_id, .customer_id = translate_sql_text(customer_id)};
     struct session_result result;
     struct get_order_row row;
     bool found;
@@ -76,11 +69,11 @@ static enum db_status send_listing(struct session *session, const struct listing
                                                   .limit_count = limit_count};
         status = list_orders_send(session, arena, &params);
     } else if (status == DB_OK) {
-        const struct list_customer_orders_params params = {.sale_id = *listing->sale_id,
-                                                           .customer_id =
-                                                               text_of(listing->customer_id),
-                                                           .after_number = listing->after,
-                                                           .limit_count = limit_count};
+        const struct list_customer_orders_params params = {
+            .sale_id = *listing->sale_id,
+            .customer_id = translate_sql_text(listing->customer_id),
+            .after_number = listing->after,
+            .limit_count = limit_count};
         status = list_customer_orders_send(session, arena, &params);
     }
     return status == DB_OK ? session_sync(session) : status;

@@ -88,6 +88,11 @@ static bool collect_placed(const struct placement_request *requests, size_t coun
     return true;
 }
 
+struct sql_text translate_sql_text(const char *text)
+{
+    return (struct sql_text){.bytes = text, .length = strlen(text)};
+}
+
 bool translate_placed(const struct placement_facts *facts, const struct placement_request *requests,
                       size_t count, const struct placement_decision *decision, struct arena *arena,
                       struct insert_placed_params *ret)
@@ -121,11 +126,6 @@ bool translate_placed(const struct placement_facts *facts, const struct placemen
     return true;
 }
 
-static struct sql_text text_of(const char *text)
-{
-    return (struct sql_text){.bytes = text, .length = strlen(text)};
-}
-
 void translate_changed_sale(const struct sale *before, int64_t event_us, const struct sale *after,
                             const struct event_changes *told, struct change_sale_params *ret)
 {
@@ -133,7 +133,7 @@ void translate_changed_sale(const struct sale *before, int64_t event_us, const s
         .sale_id = before->sale_id,
         .version = before->version,
         .event_time_us = event_us,
-        .title = text_of(after->title),
+        .title = translate_sql_text(after->title),
         .start_time_us = after->start_us,
         .end_time_us = after->end_us,
         .stock_total = after->stock_total,
@@ -154,9 +154,9 @@ void translate_draft(const struct uuid *sale_id, const struct sale_draft *draft,
 {
     *ret = (struct insert_sale_params){
         .sale_id = *sale_id,
-        .sku = text_of(draft->sku),
-        .title = text_of(draft->title),
-        .currency_code = text_of(draft->unit_price.currency_code),
+        .sku = translate_sql_text(draft->sku),
+        .title = translate_sql_text(draft->title),
+        .currency_code = translate_sql_text(draft->unit_price.currency_code),
         .unit_price_minor = draft->unit_price.amount_minor,
         .start_time_is_null = !draft->has_start,
         .start_time_us = draft->start_us,

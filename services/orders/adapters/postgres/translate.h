@@ -55,6 +55,9 @@ bool translate_money(struct sql_text currency_code, int64_t amount_minor,
 /* A NUL-terminated copy; false when the arena is full. */
 bool translate_text(struct sql_text text, struct arena *arena, const char **ret) MUST_CHECK;
 
+/* For a parameter: borrows a NUL-terminated text. */
+struct sql_text translate_sql_text(const char *text);
+
 /* The placed orders in the batch's order, the sale after them and what expired before. False: arena
  * full. *ret points into it and the requests. */
 bool translate_placed(const struct placement_facts *facts, const struct placement_request *requests,

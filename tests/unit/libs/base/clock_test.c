@@ -32,6 +32,16 @@ static void clock_remaining_of_never_is_endless(void **state)
     assert_int_equal(clock_remaining_ms(CLOCK_DEADLINE_NEVER), INT64_MAX);
 }
 
+/* The wrong one of two bounds would let work outlive its caller; no deadline bounds nothing. */
+static void clock_earlier_is_the_one_that_comes_first(void **state)
+{
+    (void)state;
+    assert_int_equal(clock_earlier(1, 2), 1);
+    assert_int_equal(clock_earlier(2, 1), 1);
+    assert_int_equal(clock_earlier(INT64_MIN, 0), INT64_MIN);
+    assert_int_equal(clock_earlier(CLOCK_DEADLINE_NEVER, 5), 5);
+}
+
 /* Deadlines are compared across threads: the clock must not run backwards. */
 static void clock_monotonic_does_not_run_backwards(void **state)
 {
@@ -69,6 +79,7 @@ int main(void)
         cmocka_unit_test(clock_remaining_less_than_a_millisecond_rounds_up),
         cmocka_unit_test(clock_remaining_of_a_past_deadline_is_zero),
         cmocka_unit_test(clock_remaining_of_never_is_endless),
+        cmocka_unit_test(clock_earlier_is_the_one_that_comes_first),
         cmocka_unit_test(clock_monotonic_does_not_run_backwards),
         cmocka_unit_test(clock_deadline_lies_the_timeout_ahead),
         cmocka_unit_test(clock_wall_agrees_with_time),
