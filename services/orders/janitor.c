@@ -13,7 +13,7 @@
 #define SLEEP_NS_MIN CLOCK_NS_PER_MS
 
 struct janitor {
-    struct janitor_duty duties[JANITOR_DUTIES_MAX];
+    struct janitor_duty duties[JANITOR_DUTIES_MAX]; /* without tick once they have ended */
     size_t count;
     pthread_t thread;
     atomic_int_fast64_t turned_ns; /* when the last round began */
@@ -24,6 +24,16 @@ struct janitor {
     } _shared;
 };
 
+/* Calls a duty that has not ended; returns when it wants to be called again. */
+static int64_t do_duty(struct janitor_duty *duty, int64_t now_ns)
+{
+    int64_t due_ns = duty->tick == NULL ? CLOCK_DEADLINE_NEVER : duty->tick(duty->data, now_ns);
+    if (due_ns == CLOCK_DEADLINE_NEVER) {
+        duty->tick = NULL;
+    }
+    return due_ns;
+}
+
 /* Calls every duty; returns when the first of them wants to be called again. */
 static int64_t do_rounds(struct janitor *janitor)
 {
@@ -31,8 +41,7 @@ static int64_t do_rounds(struct janitor *janitor)
     atomic_store(&janitor->turned_ns, now_ns);
     int64_t next_ns = now_ns + SLEEP_NS_MAX;
     for (size_t i = 0; i < janitor->count; i++) {
-        int64_t due_ns = janitor->duties[i].tick(janitor->duties[i].data, now_ns);
-        next_ns = due_ns < next_ns ? due_ns : next_ns;
+        next_ns = clock_earlier(next_ns, do_duty(&janitor->duties[i], now_ns));
     }
     return next_ns < now_ns + SLEEP_NS_MIN ? now_ns + SLEEP_NS_MIN : next_ns;
 }

@@ -15,8 +15,8 @@
 struct janitor;
 
 struct janitor_duty {
-    /* Does what is due at now_ns (monotonic) and returns when the next is. On the janitor's thread;
-     * must not block. */
+    /* Does what is due at now_ns (monotonic) and returns when the next is; CLOCK_DEADLINE_NEVER
+     * ends the duty, which is not called again. On the janitor's thread; must not block. */
     int64_t (*tick)(void *data, int64_t now_ns);
     void *data;
 };
@@ -28,7 +28,7 @@ int janitor_start(const struct janitor_duty *duties, size_t count, struct janito
 /* How long ago it last began a round; it begins one every second at least. Any thread. */
 int64_t janitor_turn_ns(const struct janitor *janitor);
 
-/* Has every duty looked at now, whatever it said. Any thread. */
+/* Has every duty that has not ended looked at now, whatever it said. Any thread. */
 void janitor_wake(struct janitor *janitor);
 
 /* Ends the thread; no duty is called any more afterwards. Frees the janitor. NULL is fine. */

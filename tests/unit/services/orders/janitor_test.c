@@ -15,6 +15,7 @@ struct duty {
     atomic_int ticks;
     int64_t interval_ns;
     int64_t last_ns;
+    bool ends;         /* with its first tick */
     atomic_bool early; /* a tick's time went backwards */
 };
 
@@ -26,7 +27,7 @@ static int64_t tick(void *data, int64_t now_ns)
     }
     duty->last_ns = now_ns;
     atomic_fetch_add(&duty->ticks, 1);
-    return now_ns + duty->interval_ns;
+    return duty->ends ? CLOCK_DEADLINE_NEVER : now_ns + duty->interval_ns;
 }
 
 /* Generous: the machine may be busy. */
@@ -72,6 +73,25 @@ static void janitor_woken_looks_at_once(void **state)
     janitor_stop(janitor);
 }
 
+/* A duty that is only needed at the start is done once, or it would do its work every round for as
+ * long as the program runs. */
+static void janitor_duty_that_has_ended_is_not_called_again(void **state)
+{
+    (void)state;
+    struct duty often = {.interval_ns = 5 * CLOCK_NS_PER_MS};
+    struct duty once = {.ends = true};
+    const struct janitor_duty duties[] = {{tick, &once}, {tick, &often}};
+    struct janitor *janitor;
+
+    assert_int_equal(janitor_start(duties, COUNT_OF(duties), &janitor), 0);
+    assert_true(reaches(&often, 5));
+    int ticks = atomic_load(&often.ticks);
+    janitor_wake(janitor);
+    assert_true(reaches(&often, ticks + 2));
+    janitor_stop(janitor);
+    assert_int_equal(atomic_load(&once.ticks), 1);
+}
+
 /* A program without duties starts and stops all the same, and so does one that never started. */
 static void janitor_without_duties_stops(void **state)
 {
@@ -87,6 +107,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(janitor_duties_are_called_when_due),
         cmocka_unit_test(janitor_woken_looks_at_once),
+        cmocka_unit_test(janitor_duty_that_has_ended_is_not_called_again),
         cmocka_unit_test(janitor_without_duties_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
