@@ -262,15 +262,10 @@ void board_add_listener(struct board *board, struct board_listener *listener)
 int board_watch(struct board *board, struct board_watch *watch, struct board_listener *listener,
                 const struct store_sale *seen, int64_t begun_ns)
 {
-    struct board_table_entry *entry;
     CHECK(watch->_entry == NULL);
     lock(board);
-    int error = board_table_enter(&board->_shared.table, seen, begun_ns, &entry);
-    if (error == 0) {
-        watch->_listener = listener;
-        watch->_entry = entry;
-        list_push_back(&entry->watches, &watch->_of_entry);
-    }
+    watch->_listener = listener;
+    int error = board_table_watch(&board->_shared.table, watch, seen, begun_ns);
     unlock(board);
     return error;
 }
@@ -278,13 +273,11 @@ int board_watch(struct board *board, struct board_watch *watch, struct board_lis
 void board_unwatch(struct board *board, struct board_watch *watch)
 {
     lock(board);
-    struct board_table_entry *entry = watch->_entry;
-    if (entry != NULL) {
-        list_remove(&entry->watches, &watch->_of_entry);
+    if (watch->_entry != NULL) {
+        board_table_unwatch(&board->_shared.table, watch);
         if (list_link_is_linked(&watch->_of_news)) {
             list_remove(&watch->_listener->_news, &watch->_of_news);
         }
-        watch->_entry = NULL;
     }
     unlock(board);
 }

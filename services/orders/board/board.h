@@ -122,7 +122,8 @@ void board_add_listener(struct board *board, struct board_listener *listener);
 
 /*
  * Holds a sale that was just read, by a read that began at begun_ns (monotonic). From then on
- * listener hears of it. Errors: -ENOSPC so many sales are watched, -ENOMEM.
+ * listener hears of it. Errors: -ENOSPC, -ENOMEM. The first when half of sales_max are watched and
+ * this one is not: streams leave the sales that edges ask for their places.
  */
 int board_watch(struct board *board, struct board_watch *watch, struct board_listener *listener,
                 const struct store_sale *seen, int64_t begun_ns) MUST_CHECK;

@@ -189,8 +189,9 @@ static struct board_table_entry *find_or_add(struct board_table *table, const st
     return board_table_add_stranger(table, sale_id);
 }
 
-int board_table_enter(struct board_table *table, const struct store_sale *seen, int64_t begun_ns,
-                      struct board_table_entry **ret)
+/* The known entry of a sale that was just read. */
+static int enter(struct board_table *table, const struct store_sale *seen, int64_t begun_ns,
+                 struct board_table_entry **ret)
 {
     struct board_table_entry *entry = find_or_add(table, &seen->sale.sale_id);
     if (entry == NULL) {
@@ -205,6 +206,44 @@ int board_table_enter(struct board_table *table, const struct store_sale *seen, 
     }
     *ret = entry;
     return 0;
+}
+
+/* --- Watches ------------------------------------------------------------------------------- */
+
+/* Streams hold half of the places at most: the sales that edges ask for always have the others. */
+static size_t watched_max(const struct board_table *table)
+{
+    return (table->sales_max + 1) / 2;
+}
+
+static bool is_watched(const struct board_table_entry *entry)
+{
+    return entry != NULL && !list_is_empty(&entry->watches);
+}
+
+int board_table_watch(struct board_table *table, struct board_watch *watch,
+                      const struct store_sale *seen, int64_t begun_ns)
+{
+    struct board_table_entry *entry = board_table_find(table, &seen->sale.sale_id);
+    if (!is_watched(entry) && table->watched >= watched_max(table)) {
+        return -ENOSPC;
+    }
+    int error = enter(table, seen, begun_ns, &entry);
+    if (error < 0) {
+        return error;
+    }
+    table->watched += is_watched(entry) ? 0 : 1;
+    list_push_back(&entry->watches, &watch->_of_entry);
+    watch->_entry = entry;
+    return 0;
+}
+
+void board_table_unwatch(struct board_table *table, struct board_watch *watch)
+{
+    struct board_table_entry *entry = watch->_entry;
+    list_remove(&entry->watches, &watch->_of_entry);
+    table->watched -= is_watched(entry) ? 0 : 1;
+    watch->_entry = NULL;
 }
 
 /* --- Asking and forgetting ----------------------------------------------------------------- */

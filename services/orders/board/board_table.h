@@ -19,6 +19,7 @@
 #define BOARD_TABLE_NEVER_NS INT64_MIN
 
 struct board_config;
+struct board_watch;
 
 struct board_table_entry {
     struct sale_table_entry by_sale;
@@ -42,6 +43,7 @@ struct board_table {
     size_t sales_max, strangers_max, filter_bytes_max;
     struct list known, strangers; /* by_asked */
     struct list turns;            /* by_turn */
+    size_t watched;               /* known entries that have watches */
     size_t filter_bytes;          /* of the entries' filters and the one that is being built */
     struct sale_table _by_sale;
 };
@@ -63,7 +65,7 @@ struct board_table_entry *board_table_add_stranger(struct board_table *table,
                                                    const struct uuid *sale_id);
 
 /* Makes a stranger that was found a known sale, in the place of another that nobody watches where
- * the table is full; false when streams watch all of them. */
+ * the table is full; false when every known sale is watched. */
 bool board_table_make_known(struct board_table *table, struct board_table_entry *entry);
 
 /* Frees an entry that no stream watches. */
@@ -77,10 +79,13 @@ void board_table_remove(struct board_table *table, struct board_table_entry *ent
 bool board_table_take(struct board_table_entry *entry, const struct store_sale *seen,
                       int64_t begun_ns) MUST_CHECK;
 
-/* The known entry of a sale that was just read, by a read that began at begun_ns. Errors: -ENOSPC
- * streams watch as many sales as may be known, -ENOMEM. */
-int board_table_enter(struct board_table *table, const struct store_sale *seen, int64_t begun_ns,
-                      struct board_table_entry **ret) MUST_CHECK;
+/* Adds a watch to the known entry of a sale that was just read, by a read that began at begun_ns.
+ * Errors: -ENOSPC half of the places are watched, and this sale is not, -ENOMEM. */
+int board_table_watch(struct board_table *table, struct board_watch *watch,
+                      const struct store_sale *seen, int64_t begun_ns) MUST_CHECK;
+
+/* Takes a watch off its entry. */
+void board_table_unwatch(struct board_table *table, struct board_watch *watch);
 
 /* Notes that an edge has asked for the sale. */
 void board_table_note_asked(struct board_table *table, struct board_table_entry *entry,

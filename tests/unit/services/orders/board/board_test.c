@@ -742,21 +742,48 @@ static void board_unwatch_with_news_forgets_them(void **state)
     assert_null(board_take_news(board, &listener, &sale));
 }
 
-/* When every place is held by a stream the next one is refused; edges' asking holds none. */
+static int watch_sale(struct board_watch *watch, size_t sale)
+{
+    struct store_sale seen = seen_now(sale);
+    return board_watch(board, watch, &listener, &seen, now_ns);
+}
+
+/* Half of the places are the streams'; a further sale is refused, and one that is watched already
+ * takes no place. Edges' asking holds none. */
 static void board_watch_without_room_is_refused(void **state)
 {
     struct board_watch watches[5] = {0};
     (void)state;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 3; i++) {
         add_sale(5);
-        struct store_sale seen = seen_now(i);
-        int expected = i < 4 ? 0 : -ENOSPC;
-        assert_int_equal(board_watch(board, &watches[i], &listener, &seen, now_ns), expected);
+        assert_int_equal(watch_sale(&watches[i], i), i < 2 ? 0 : -ENOSPC);
     }
+    assert_int_equal(watch_sale(&watches[3], 0), 0);
     board_unwatch(board, &watches[0]);
-    struct store_sale seen = seen_now(4);
-    assert_int_equal(board_watch(board, &watches[4], &listener, &seen, now_ns), 0);
+    assert_int_equal(watch_sale(&watches[2], 2), -ENOSPC); /* the other watch is still there */
+    board_unwatch(board, &watches[3]);
+    assert_int_equal(watch_sale(&watches[2], 2), 0);
     for (size_t i = 0; i < 5; i++) {
+        board_unwatch(board, &watches[i]);
+    }
+}
+
+/* However many sales streams ask for, those that edges ask for become known: without that no edge
+ * could refuse for them. */
+static void board_read_beside_as_many_watches_as_may_be_knows_the_sale(void **state)
+{
+    struct board_watch watches[4] = {0};
+    struct board_entry entry;
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        add_sale(5);
+        (void)watch_sale(&watches[i], i);
+    }
+    add_sale(5);
+    assert_false(read_entry(4, &entry));
+    tick();
+    assert_true(read_entry(4, &entry));
+    for (size_t i = 0; i < 4; i++) {
         board_unwatch(board, &watches[i]);
     }
 }
@@ -790,6 +817,7 @@ int main(void)
         TEST(board_watch_hears_of_changes),
         TEST(board_unwatch_with_news_forgets_them),
         TEST(board_watch_without_room_is_refused),
+        TEST(board_read_beside_as_many_watches_as_may_be_knows_the_sale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
