@@ -37,12 +37,14 @@ struct entry {
 
 /*
  * A sale is free, a newcomer, or known, by the list that it is on. Loops make newcomers of free
- * slots and of older newcomers; all other moves are the asker's, who alone may therefore hold on to
- * a known sale without the lock.
+ * slots and of older newcomers, and known sales of newcomers; all other moves are the asker's, who
+ * alone may therefore hold on to a known sale without the lock. A known sale has an entry, or
+ * orders has vouched for it.
  */
 struct sale {
     struct sale_table_entry by_id;
     struct list_link link;
+    bool is_known;
     int64_t traffic_ns, asked_ns;
     struct entry entry;          /* written by the asker, read by loops */
     struct board_filter *filter; /* complete; likewise */
@@ -60,6 +62,7 @@ struct board {
     board_awake_fn on_awake;
     void *on_awake_data;
     atomic_size_t filter_bytes; /* written by the asker */
+    atomic_size_t newcomers;    /* as many as there were when the lock was last given back */
     struct {
         pthread_mutex_t lock;
         struct sale_table table;
@@ -83,6 +86,7 @@ static void lock(struct board *board)
 
 static void unlock(struct board *board)
 {
+    atomic_store_explicit(&board->newcomers, board->_shared.newcomers.count, memory_order_relaxed);
     (void)pthread_mutex_unlock(&board->_shared.lock);
 }
 
@@ -201,6 +205,42 @@ static struct sale *note_traffic_locked(struct board *board, const struct uuid *
     return sale;
 }
 
+static void make_known_locked(struct board *board, struct sale *sale)
+{
+    if (!sale->is_known) {
+        sale->is_known = true;
+        list_remove(&board->_shared.newcomers, &sale->link);
+        list_push_back(&board->_shared.known, &sale->link);
+    }
+}
+
+/* Without the lock: the asker takes it. */
+static void wake(const struct board *board)
+{
+    if (board->on_awake != NULL) {
+        board->on_awake(board->on_awake_data);
+    }
+}
+
+/* Where there are no newcomers nobody can have pushed the sale out, and it will be asked for next.
+ */
+void board_vouch(struct board *board, const struct uuid *sale_id, int64_t now_ns)
+{
+    if (atomic_load_explicit(&board->newcomers, memory_order_relaxed) == 0) {
+        return;
+    }
+    bool wakes = false;
+    lock(board);
+    struct sale *sale = note_traffic_locked(board, sale_id, now_ns, &wakes);
+    if (sale != NULL) {
+        make_known_locked(board, sale);
+    }
+    unlock(board);
+    if (wakes) {
+        wake(board);
+    }
+}
+
 /* --- Judging ---------------------------------------------------------------------------------- */
 
 static bool is_in_lease(const struct entry *entry, int64_t now_ns)
@@ -258,8 +298,8 @@ enum board_verdict board_judge(struct board *board, const struct board_question 
         verdict = BOARD_FORWARD;
     }
     board_filter_unref(filter);
-    if (wakes && board->on_awake != NULL) {
-        board->on_awake(board->on_awake_data);
+    if (wakes) {
+        wake(board);
     }
     if (board->refused[verdict] != NULL) {
         metrics_counter_add(board->refused[verdict], 1);
@@ -470,10 +510,7 @@ static struct sale *take_entry(struct board *board, const struct board_news *new
     lock(board);
     struct sale *sale = find_locked(board, &news->sale_id);
     if (sale != NULL) {
-        if (sale->entry.version == 0) {
-            list_remove(&board->_shared.newcomers, &sale->link);
-            list_push_back(&board->_shared.known, &sale->link);
-        }
+        make_known_locked(board, sale);
         take_entry_locked(sale, news, asked_ns);
         CHECK(sale->entry.version > 0);
     }

@@ -14,7 +14,8 @@
  *   NOT_STARTED  the entry counts and the sale opens in more than EDGE_BOARD_START_MARGIN_MS.
  *
  * Strangers choose the sales that are asked for, so there is a bound on them: a sale is a newcomer
- * until a replica knows it, and newcomers only displace newcomers.
+ * until a replica knows it or what orders said of an order vouches for it, and newcomers only
+ * displace newcomers.
  *
  * Time comes in from outside. Functions are for any thread or for the asker's, as they say.
  */
@@ -65,6 +66,13 @@ struct board_question {
  */
 enum board_verdict board_judge(struct board *board, const struct board_question *question,
                                int64_t now_ns) MUST_CHECK;
+
+/*
+ * Orders has said of an order, which came at now_ns, what it says only where the sale exists. The
+ * sale is no newcomer any more: no flood of made-up ids keeps it off the board or has it wait for
+ * its first entry. Any thread; costs next to nothing while there are no newcomers.
+ */
+void board_vouch(struct board *board, const struct uuid *sale_id, int64_t now_ns);
 
 /* --- Asking: the asker's thread --------------------------------------------------------------- */
 

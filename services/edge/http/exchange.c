@@ -374,11 +374,27 @@ static void tell(struct exchange *exchange, const struct upstream_answer *answer
     UNREACHABLE("every verdict is told");
 }
 
+/* Whether orders has said of an order what it says only where its sale exists: that it is placed,
+ * or what the board may say itself. */
+static bool proves_the_sale(const struct upstream_answer *answer)
+{
+    if (answer->verdict == ATTEMPT_SAY_DONE) {
+        return true;
+    }
+    return answer->verdict == ATTEMPT_SAY_REFUSED && answer->reason != NULL &&
+           (answer->reason->number == STAMPEDE__API__V1__REASON__SOLD_OUT ||
+            answer->reason->number == STAMPEDE__API__V1__REASON__SALE_NOT_STARTED);
+}
+
 void exchange_on_answer(void *owner, const struct upstream_answer *answer, void *data)
 {
     struct exchange *exchange = owner;
     (void)data;
     MAGIC_CHECK(exchange, MAGIC_EXCHANGE);
+    if (exchange->state == EXCHANGE_PLACING && proves_the_sale(answer)) {
+        board_vouch(exchange->loop->config->board, &exchange->upstream.placement.order.sale_id,
+                    exchange->began_ns);
+    }
     tell(exchange, answer);
 }
 

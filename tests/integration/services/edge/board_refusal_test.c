@@ -22,6 +22,10 @@
 #define PLACED_KEY  "the-placed-one"
 #define SMALL_BYTES 1280
 #define LARGE_BYTES 1310720 /* five chunks */
+/* ReadBoard calls until a sale that exists has its entry; behind all others it would take over
+ * twenty, which is when those are forgotten. */
+#define FLOODED_CALLS_MAX 10
+#define FLOOD_SALES       (1024 + 10) /* EDGE_BOARD_SALES_MAX and some */
 
 #define SOLD_OUT  STAMPEDE__SALES__V1__SALE__STATE__SOLD_OUT
 #define SCHEDULED STAMPEDE__SALES__V1__SALE__STATE__SCHEDULED
@@ -343,6 +347,42 @@ static void board_refusal_quiet_edge_does_not_ask(void **state)
     assert_true(fake_orders_board_calls(&scene->fake) > before);
 }
 
+/* More made-up sale ids than the board has places; orders says nothing of them. */
+static void flood(struct scene *scene)
+{
+    static const char *const headers[] = {"Content-Type: application/json",
+                                          "Idempotency-Key: flood", NULL};
+    set_script(scene, FAKE_OVERLOADED);
+    for (unsigned i = 0; i < FLOOD_SALES; i++) {
+        char path[80];
+        (void)snprintf(path, sizeof(path), "/v1/sales/01890000-0000-7000-8000-%012x/orders", i);
+        edge_process_call(&scene->edge, "POST", path, headers,
+                          "{\"customerId\":\"c-1\",\"quantity\":2}", &scene->answer);
+        assert_int_equal(scene->answer.status, 503);
+    }
+}
+
+/* A sale that orders has spoken of stays on the board and is asked for next, however many ids
+ * somebody makes up before its first entry is there. */
+static void board_refusal_flood_of_sale_ids_delays_no_sale_that_exists(void **state)
+{
+    struct scene *scene = *state;
+    set_script(scene, FAKE_SOLD_OUT);
+    place(scene);
+    edge_process_assert(&scene->answer, 409, "SOLD_OUT");
+    flood(scene);
+    unsigned before = fake_orders_board_calls(&scene->fake);
+    fake_orders_set_board(&scene->fake, &sold_out);
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    do {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        sleep_ms(10);
+        place(scene);
+    } while (scene->answer.status == 503);
+    edge_process_assert(&scene->answer, 409, "SOLD_OUT");
+    assert_in_range(fake_orders_board_calls(&scene->fake) - before, 1, FLOODED_CALLS_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -359,6 +399,7 @@ int main(void)
         TEST(board_refusal_frozen_edge_forwards),
         TEST(board_refusal_sale_that_is_not_open_is_refused),
         TEST(board_refusal_quiet_edge_does_not_ask),
+        TEST(board_refusal_flood_of_sale_ids_delays_no_sale_that_exists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

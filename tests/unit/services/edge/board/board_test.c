@@ -664,6 +664,58 @@ static void board_strangers_do_not_displace_known_sales(void **state)
     }
 }
 
+static void flood(struct world *world, unsigned first)
+{
+    for (unsigned sale = first; sale < first + 100; sale++) {
+        assert_int_equal(judge_sale(world, sale, OTHER_KEY), BOARD_FORWARD);
+    }
+}
+
+/* A flood of made-up sale ids must not keep a new sale off the board either: what orders says of
+ * its orders tells it from them, also when it had been pushed off already. */
+static void board_vouched_sale_outlasts_strangers(void **state)
+{
+    struct world *world = *state;
+    const struct uuid before = sale_of(0), after = sale_of(1);
+    (void)judge_sale(world, 0, OTHER_KEY);
+    board_vouch(world->board, &before, world->now_ns);
+    (void)judge_sale(world, 1, OTHER_KEY);
+    flood(world, 100);
+    board_vouch(world->board, &after, world->now_ns);
+    board_vouch(world->board, &after, world->now_ns);
+    flood(world, 200);
+    assert_int_equal(board_sales(world->board), SALES_MAX);
+    for (unsigned sale = 0; sale < 2; sale++) {
+        struct board_news news = sold_out_news(sale, 5, 5);
+        assert_int_equal(judge_sale(world, sale, OTHER_KEY), BOARD_FORWARD);
+        struct id_filter filter = filter_of(sale, FILTER_BYTES);
+        assert_false(take_piece(world, &news, &filter, 5, 0, 0));
+        id_filter_fini(&filter);
+        assert_int_equal(judge_sale(world, sale, OTHER_KEY), BOARD_SOLD_OUT);
+    }
+}
+
+/* Before its first entry is there, a sale that exists is asked for ahead of those that may not. */
+static void board_vouched_sale_is_asked_for_first(void **state)
+{
+    (void)state;
+    enum { SALES = EDGE_BOARD_POSITIONS_MAX * 2 };
+    struct world world = {.now_ns = BEGAN_MS * MS};
+    const struct board_config config = {.sales_max = SALES, .filter_bytes_max = ROOM_BYTES};
+    struct board_position positions[EDGE_BOARD_POSITIONS_MAX];
+    const struct uuid vouched = sale_of(SALES - 1);
+    bool has_more;
+    assert_int_equal(board_create(&config, &world.board), 0);
+    for (unsigned sale = 0; sale < SALES; sale++) {
+        (void)judge_sale(&world, sale, OTHER_KEY);
+    }
+    board_vouch(world.board, &vouched, world.now_ns);
+    assert_true(board_positions(world.board, world.now_ns, positions, &has_more) > 0);
+    assert_true(uuid_equal(&positions[0].sale_id, &vouched));
+    assert_int_equal(positions[0].version, 0);
+    board_destroy(world.board);
+}
+
 /* A table full of known sales forwards the others, until one of them is quiet. */
 static void board_full_table_forwards_and_recovers(void **state)
 {
@@ -741,6 +793,8 @@ int main(void)
         UNIT(board_filter_on_its_way_is_due_at_once),
         UNIT(board_small_chunks_are_asked_for_at_leisure),
         UNIT(board_strangers_do_not_displace_known_sales),
+        UNIT(board_vouched_sale_outlasts_strangers),
+        cmocka_unit_test(board_vouched_sale_is_asked_for_first),
         UNIT(board_full_table_forwards_and_recovers),
         cmocka_unit_test(board_more_sales_than_a_call_takes_come_in_turn),
     };
