@@ -9,7 +9,10 @@ ALTER TABLE sales
     ADD COLUMN stock_returned bigint NOT NULL DEFAULT 0,
     -- The version at which stock_remaining last became 0; 0 while some remains. No order is placed
     -- while it stands, so a list of the sale's order ids made since then stays whole.
-    ADD COLUMN sold_out_since bigint NOT NULL DEFAULT 0;
+    ADD COLUMN sold_out_since bigint NOT NULL DEFAULT 0,
+    -- An administrator has ended the sale. end_time says when, but not for good: a clock that is set
+    -- back comes before it again.
+    ADD COLUMN ended boolean NOT NULL DEFAULT false;
 
 UPDATE sales
 SET stock_returned = stock_returning,

@@ -8,6 +8,7 @@ DROP INDEX sales_returning;
 ALTER TABLE sales
     DROP CONSTRAINT sales_sold_out_since_check,
     DROP CONSTRAINT sales_stock_returned_check,
+    DROP COLUMN ended,
     DROP COLUMN sold_out_since,
     DROP COLUMN stock_returned;
 

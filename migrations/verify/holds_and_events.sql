@@ -1,6 +1,6 @@
 BEGIN;
 
-SELECT sale_id, stock_returned, sold_out_since FROM sales WHERE false;
+SELECT sale_id, stock_returned, sold_out_since, ended FROM sales WHERE false;
 SELECT sale_id, sequence, event_time, placed_from, placed_count, placed_status, changed_numbers,
        changed_statuses
 FROM order_events

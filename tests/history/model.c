@@ -127,7 +127,7 @@ static int64_t units_of(const struct model *model, int customer)
 static enum verdict judge_new(const struct model *model, int64_t now_us,
                               const struct model_placement *placement)
 {
-    if (now_us >= model->end_us) {
+    if (model->ended || now_us >= model->end_us) {
         return VERDICT_SALE_ENDED;
     }
     if (now_us < model->start_us) {
@@ -218,7 +218,7 @@ enum verdict model_settle(struct model *model, const struct model_settlement *se
 
 enum verdict model_pause(struct model *model, int64_t now_us, bool paused)
 {
-    if (now_us >= model->end_us) {
+    if (model->ended || now_us >= model->end_us) {
         return VERDICT_SALE_ENDED;
     }
     model->turn.moved |= model->paused != paused;
@@ -228,8 +228,9 @@ enum verdict model_pause(struct model *model, int64_t now_us, bool paused)
 
 enum verdict model_end(struct model *model, int64_t now_us)
 {
-    if (now_us < model->end_us) {
-        model->end_us = now_us;
+    if (!model->ended) {
+        model->ended = true;
+        model->end_us = model->end_us < now_us ? model->end_us : now_us;
         model->start_us = model->start_us < now_us ? model->start_us : now_us;
         model->turn.moved = true;
     }
@@ -241,7 +242,7 @@ enum verdict model_set_end(struct model *model, int64_t now_us, int64_t end_us)
     if (end_us == model->end_us) {
         return VERDICT_DONE;
     }
-    if (now_us >= model->end_us) {
+    if (model->ended || now_us >= model->end_us) {
         return VERDICT_SALE_ENDED;
     }
     model->end_us = end_us;
@@ -273,7 +274,7 @@ enum verdict model_restock(struct model *model, int64_t now_us, int key, int32_t
     if (model->restocks[key] != 0) {
         return model->restocks[key] == units ? VERDICT_REPLAYED : VERDICT_IDEMPOTENCY_KEY_REUSED;
     }
-    if (now_us >= model->end_us) {
+    if (model->ended || now_us >= model->end_us) {
         return VERDICT_SALE_ENDED;
     }
     model->restocks[key] = units;

@@ -49,7 +49,7 @@ struct model {
     int64_t start_us, end_us;
     int32_t total, remaining, returning, limit, hold_seconds;
     int64_t returned, sold_out_since;
-    bool paused, limit_lowered;
+    bool paused, ended, limit_lowered;
     int title; /* the title's number */
 
     int32_t restocks[MODEL_RESTOCKS_MAX]; /* by key: the units of a restock that was done, or 0 */

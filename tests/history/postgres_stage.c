@@ -108,15 +108,16 @@ static bool read_sale(struct postgres_stage *postgres, const char *sale_id, stru
 {
     char sql[SQL_BYTES];
 
-    snprintf(sql, sizeof(sql),
-             "SELECT " EPOCH_US("start_time") ", " EPOCH_US(
-                 "end_time") ", stock_total, "
-                             "stock_remaining, stock_returning, stock_returned, sold_out_since, "
-                             "version, "
-                             "orders_count, per_customer_limit, hold_seconds, paused::int, "
-                             "limit_lowered::int, "
-                             "title FROM sales WHERE sale_id = '%s'",
-             sale_id);
+    snprintf(
+        sql, sizeof(sql),
+        "SELECT " EPOCH_US("start_time") ", " EPOCH_US(
+            "end_time") ", stock_total, "
+                        "stock_remaining, stock_returning, stock_returned, sold_out_since, "
+                        "version, "
+                        "orders_count, per_customer_limit, hold_seconds, paused::int, ended::int, "
+                        "limit_lowered::int, "
+                        "title FROM sales WHERE sale_id = '%s'",
+        sale_id);
     PGresult *row = query(postgres, sql);
     if (row == NULL || PQntuples(row) != 1) {
         PQclear(row);
@@ -133,9 +134,10 @@ static bool read_sale(struct postgres_stage *postgres, const char *sale_id, stru
                                .orders_count = number_at(row, 0, 8),
                                .per_customer_limit = (int32_t)number_at(row, 0, 9),
                                .hold_seconds = (int32_t)number_at(row, 0, 10),
-                               .paused = number_at(row, 0, 11) != 0};
-    view->limit_lowered = number_at(row, 0, 12) != 0;
-    snprintf(view->title, sizeof(view->title), "%s", PQgetvalue(row, 0, 13));
+                               .paused = number_at(row, 0, 11) != 0,
+                               .ended = number_at(row, 0, 12) != 0};
+    view->limit_lowered = number_at(row, 0, 13) != 0;
+    snprintf(view->title, sizeof(view->title), "%s", PQgetvalue(row, 0, 14));
     PQclear(row);
     return true;
 }

@@ -7,7 +7,7 @@
 
 enum sale_state sale_state_at(const struct sale *sale, int64_t now_us)
 {
-    if (now_us >= sale->end_us) {
+    if (sale->ended || now_us >= sale->end_us) {
         return SALE_ENDED;
     }
     if (now_us < sale->start_us) {

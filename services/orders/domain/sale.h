@@ -42,6 +42,7 @@ struct sale {
     int32_t per_customer_limit; /* units that one customer may hold; 0: no limit */
     int32_t hold_seconds;       /* 0: an order is confirmed at once */
     bool paused;
+    bool ended;           /* by EndSale: for good, wherever the database's clock is set */
     int64_t version;      /* counts the transactions that changed the sale or its orders */
     int64_t orders_count; /* the last order number given */
     /* Units that ever came back while nothing remained; stock_returning are the last of them. */

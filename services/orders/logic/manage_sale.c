@@ -64,10 +64,12 @@ static enum verdict pause_or_resume(const struct run *run, bool ended, bool paus
     return VERDICT_DONE;
 }
 
-static enum verdict end(bool ended, int64_t now_us, struct sale *sale, bool *changes)
+/* Also of a sale whose end_time has passed: by a clock that may be set back yet. */
+static enum verdict end(int64_t now_us, struct sale *sale, bool *changes)
 {
-    if (!ended) {
-        sale->end_us = now_us;
+    if (!sale->ended) {
+        sale->ended = true;
+        sale->end_us = sale->end_us < now_us ? sale->end_us : now_us;
         sale->start_us = sale->start_us < now_us ? sale->start_us : now_us;
         *changes = true;
     }
@@ -128,7 +130,7 @@ static enum verdict act_on(struct run *run, const struct store_change_facts *fac
     case MANAGE_SALE_RESUME:
         return pause_or_resume(run, ended, false, sale, changes);
     case MANAGE_SALE_END:
-        return end(ended, now_us, sale, changes);
+        return end(now_us, sale, changes);
     case MANAGE_SALE_UPDATE:
         return update(run, ended, now_us, sale, changes);
     case MANAGE_SALE_RESTOCK:

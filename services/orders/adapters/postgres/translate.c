@@ -143,6 +143,7 @@ void translate_changed_sale(const struct sale *before, int64_t event_us, const s
         .sold_out_since = after->sold_out_since,
         .per_customer_limit = after->per_customer_limit,
         .paused = after->paused,
+        .ended = after->ended,
         .changed_count = told->count,
         .changed_numbers = told->numbers,
         .changed_statuses = told->statuses,

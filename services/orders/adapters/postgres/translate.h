@@ -27,6 +27,7 @@ struct insert_sale_params;
                                   .per_customer_limit = (row)->per_customer_limit,                 \
                                   .hold_seconds = (row)->hold_seconds,                             \
                                   .paused = (row)->paused,                                         \
+                                  .ended = (row)->ended,                                           \
                                   .version = (row)->version,                                       \
                                   .orders_count = (row)->orders_count,                             \
                                   .stock_returned = (row)->stock_returned,                         \

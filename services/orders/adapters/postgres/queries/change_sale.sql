@@ -12,8 +12,9 @@
 -- @param $11 sold_out_since bigint
 -- @param $12 per_customer_limit integer
 -- @param $13 paused boolean
--- @param $14 changed_numbers bigint[] count changed_count
--- @param $15 changed_statuses order_status[] count changed_count
+-- @param $14 ended boolean
+-- @param $15 changed_numbers bigint[] count changed_count
+-- @param $16 changed_statuses order_status[] count changed_count
 -- Moves the sale to what was decided, all but what never changes, and tells of it: one row, or none
 -- should the sale not be at the version that was decided on. A limit that falls, 0 being none, is
 -- remembered for the audit.
@@ -24,9 +25,9 @@ WITH moved AS (
         per_customer_limit = $12,
         limit_lowered = limit_lowered
                         OR ($12 > 0 AND (per_customer_limit = 0 OR $12 < per_customer_limit)),
-        paused = $13, version = version + 1
+        paused = $13, ended = $14, version = version + 1
     WHERE sale_id = $1 AND version = $2
     RETURNING version
 )
 INSERT INTO order_events (sale_id, sequence, event_time, changed_numbers, changed_statuses)
-SELECT $1, version, $3, $14, $15::text[]::order_status[] FROM moved
+SELECT $1, version, $3, $15, $16::text[]::order_status[] FROM moved

@@ -95,6 +95,9 @@ static void sale_state_follows_the_precedence(void **state)
     assert_int_equal(sale_state_at(&sale, 10), SALE_PAUSED);
     assert_int_equal(sale_state_at(&sale, 9), SALE_SCHEDULED);
     assert_int_equal(sale_state_at(&sale, 25), SALE_ENDED);
+    sale.ended = true; /* for good, whatever the clock says */
+    assert_int_equal(sale_state_at(&sale, 10), SALE_ENDED);
+    assert_int_equal(sale_state_at(&sale, 9), SALE_ENDED);
 }
 
 static struct sale stocked(int32_t remaining)

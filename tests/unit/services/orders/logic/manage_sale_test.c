@@ -121,6 +121,34 @@ static void manage_sale_end_is_for_good(void **state)
     assert_int_equal(sale()->version, 3);
 }
 
+/* The database's clock is set back to before the end: nothing is sold and nothing changes. A sale
+ * that had run out by itself is ended the same, as whoever ended it was told. */
+static void manage_sale_end_outlasts_a_clock_that_is_set_back(void **state)
+{
+    (void)state;
+    for (int64_t end_us = FAKE_STORE_CLOCK_US; end_us <= FAKE_STORE_CLOCK_US * 2;
+         end_us += FAKE_STORE_CLOCK_US) {
+        struct sale *ended = &database.sales[0].sale;
+        ended->ended = false;
+        ended->end_us = end_us;
+        atomic_store(&database.clock_us, FAKE_STORE_CLOCK_US);
+        assert_int_equal(act(MANAGE_SALE_END), VERDICT_DONE);
+        assert_true(sale()->ended);
+        assert_int_equal(sale()->end_us, FAKE_STORE_CLOCK_US);
+        int64_t version = sale()->version;
+        atomic_store(&database.clock_us, FAKE_STORE_CLOCK_US - 5);
+        assert_int_equal(act(MANAGE_SALE_PAUSE), VERDICT_SALE_ENDED);
+        assert_int_equal(restock("k", 1), VERDICT_SALE_ENDED);
+        assert_int_equal(run((struct manage_sale_request){.act = MANAGE_SALE_UPDATE,
+                                                          .has_end = true,
+                                                          .end_us = FAKE_STORE_CLOCK_US * 3}),
+                         VERDICT_SALE_ENDED);
+        assert_int_equal(act(MANAGE_SALE_END), VERDICT_DONE);
+        assert_int_equal(sale()->end_us, FAKE_STORE_CLOCK_US);
+        assert_int_equal(sale()->version, version);
+    }
+}
+
 /* A sale that had not begun has a window that is empty, not one that ends before it starts. */
 static void manage_sale_end_before_the_start_moves_the_start(void **state)
 {
@@ -321,6 +349,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(manage_sale_pause_and_resume_are_idempotent),
         TEST(manage_sale_end_is_for_good),
+        TEST(manage_sale_end_outlasts_a_clock_that_is_set_back),
         TEST(manage_sale_end_before_the_start_moves_the_start),
         TEST(manage_sale_update_changes_what_it_names),
         TEST(manage_sale_invalid_fields_are_named),

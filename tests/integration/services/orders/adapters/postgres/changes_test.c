@@ -288,6 +288,36 @@ static void changes_that_lower_the_limit_are_remembered(void **state)
     assert_true(limit_was_lowered(&first));
 }
 
+/* The database's clock is set back to before the end, which is as if the end lay ahead: no
+ * transaction and no read may find the sale open. */
+static void changes_that_end_a_sale_outlast_the_clock(void **state)
+{
+    struct uuid sale_id = store_fixture_sale(10, 0, 0);
+    const struct store_change_query query = {0};
+    struct store_change_facts facts;
+    (void)state;
+
+    assert_false(sale_of(&sale_id).sale.ended);
+    assert_int_equal(load(&sale_id, &query, &facts), STORE_OK);
+    assert_false(facts.settlement.sale.ended);
+    struct store_change change = {.sale = facts.settlement.sale};
+    change.sale.ended = true;
+    sale_seal(&facts.settlement.sale, &change.sale);
+    assert_int_equal(store(&facts, &change), STORE_OK);
+    struct store_sale after = sale_of(&sale_id);
+    assert_true(after.now_us < after.sale.end_us);
+    assert_int_equal(sale_state_at(&after.sale, after.now_us), SALE_ENDED);
+    store_fixture_clear(&batch);
+    store_fixture_add_many(&batch, &sale_id, "late", 1);
+    store_fixture_place(&worker, &sale_id, &batch);
+    store_fixture_expect(&batch, VERDICT_SALE_ENDED);
+    set_limit(&sale_id, 3); /* which leaves it ended */
+    assert_int_equal(load(&sale_id, &query, &facts), STORE_OK);
+    assert_int_equal(sale_state_at(&facts.settlement.sale, facts.settlement.now_us), SALE_ENDED);
+    assert_int_equal(facts.settlement.sale.orders_count, 0);
+    abandon();
+}
+
 /* B7: a doubled restock would oversell real goods with every sum in order. */
 static void changes_remember_the_key_of_a_restock(void **state)
 {
@@ -668,6 +698,7 @@ int main(void)
         TEST(changes_of_a_moved_sale_are_rolled_back_as_a_conflict),
         TEST(changes_of_the_sale_itself_are_written_whole),
         TEST(changes_that_lower_the_limit_are_remembered),
+        TEST(changes_that_end_a_sale_outlast_the_clock),
         TEST(changes_remember_the_key_of_a_restock),
         TEST(changes_of_expired_holds_go_with_their_transaction),
         TEST(changes_by_a_placement_expire_holds_too),
