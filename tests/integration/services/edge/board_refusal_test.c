@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -284,6 +285,14 @@ static void board_refusal_doubt_is_forwarded(void **state)
     }
 }
 
+/* On a busy machine threads run on for a while after the signal: waits until all have stopped. */
+static void freeze(const struct process *process)
+{
+    siginfo_t info;
+    process_signal(process, SIGSTOP);
+    assert_int_equal(waitid(P_PID, (id_t)process->pid, &info, WSTOPPED | WNOWAIT), 0);
+}
+
 /* A stopped edge wakes up to a world that has moved on; nothing that it knew may count. */
 static void board_refusal_frozen_edge_forwards(void **state)
 {
@@ -293,7 +302,7 @@ static void board_refusal_frozen_edge_forwards(void **state)
     set_script(scene, FAKE_SOLD_OUT);
     fake_orders_set_board(&scene->fake, &sold_out);
     place_until_the_edge_refuses(scene);
-    process_signal(&scene->edge.process, SIGSTOP);
+    freeze(&scene->edge.process);
     fake_orders_set_board(&scene->fake, &mute);
     set_script(scene, FAKE_PLACED);
     for (size_t i = 0; i < COUNT_OF(placing); i++) {
