@@ -19,7 +19,7 @@ readonly COMPOSE_LOAD_PER_SECOND=200
 readonly COMPOSE_MIRROR=http://deb.debian.org
 readonly COMPOSE_OWN_BASE=stampede/base:bookworm
 readonly COMPOSE_SCRAPE_SECONDS=60
-readonly -a COMPOSE_IMAGES=(postgres migrate orders edge test prometheus)
+readonly -a COMPOSE_IMAGES=(postgres migrate orders edge test prometheus audit)
 
 compose_tool=()
 compose_engine_folder=""
@@ -316,7 +316,7 @@ _compose_check_app() {
 _compose_check_containers() {
     local container status=0 line
     for container in $(_compose_containers postgres) $(_compose_containers orders) \
-        $(_compose_containers edge) $(_compose_containers prometheus); do
+        $(_compose_containers edge) $(_compose_containers prometheus) $(_compose_containers audit); do
         line="$(docker inspect --format \
             '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Memory}} {{.HostConfig.CapDrop}} {{range $p, $b := .NetworkSettings.Ports}}{{range $b}}{{.HostIp}} {{end}}{{end}}' "$container")"
         echo "$line"
@@ -325,7 +325,7 @@ _compose_check_containers() {
         # PID 1 is the program itself, so signals are its own.
         line="$(docker exec "$container" cat /proc/1/comm)"
         echo "PID 1 is $line"
-        [[ $line =~ ^(postgres|stampede-orders|stampede-edge|prometheus)$ ]] || status=1
+        [[ $line =~ ^(postgres|stampede-orders|stampede-edge|prometheus|audit-metrics)$ ]] || status=1
     done
     return "$status"
 }
@@ -408,17 +408,17 @@ _compose_check_drain() {
 # Prometheus finds every replica of both programs by itself. Grafana's image is not ours to build.
 _compose_check_prometheus() {
     local deadline=$((SECONDS + COMPOSE_SCRAPE_SECONDS)) container up=""
-    _compose --profile observability up -d --no-build prometheus || return 1
+    _compose --profile observability up -d --no-build audit prometheus || return 1
     container="$(_compose_containers prometheus)"
-    _compose_await_healthy "$container" || return 1
-    until [[ $up == *"=> 4 @"* ]]; do
+    _compose_await_healthy "$container" "$(_compose_containers audit)" || return 1
+    until [[ $up == *"=> 5 @"* ]]; do
         ((SECONDS < deadline)) || return 1
         sleep 1
         up="$(docker exec "$container" promtool query instant http://127.0.0.1:9090 \
-            'sum(up{job=~"stampede-(edge|orders)"})')" || true
+            'sum(up{job=~"stampede-.*"})')" || true
         echo "$up"
     done
-    echo "4 replicas" >&3
+    echo "4 replicas and the auditor" >&3
 }
 
 _compose_check_audit() {
@@ -524,7 +524,7 @@ _compose_set_environment() {
         DATABASE_URL | STAMPEDE_* | ORDERS_* | EDGE_* | PG* | COMPOSE_*) unset "$name" ;;
         esac
     done
-    for name in POSTGRES GRPC ORDERS_OPS HTTP EDGE_OPS PROMETHEUS GRAFANA; do
+    for name in POSTGRES GRPC ORDERS_OPS HTTP EDGE_OPS PROMETHEUS AUDIT GRAFANA; do
         export "STAMPEDE_${name}_PORT="
     done
     export STAMPEDE_TAG=test LOG_LEVEL=info
