@@ -5,10 +5,12 @@
 #include "base/text.h"
 #include "contract/contract.h"
 #include "edge/board/board.h"
+#include "edge/http/bounded_pool.h"
 #include "edge/http/framing.h"
 #include "edge/http/held.h"
 #include "edge/http/http_metrics.h"
 #include "edge/http/loop.h"
+#include "edge/http/response.h"
 #include "edge/limits.h"
 #include "edge/routes/routes.h"
 #include "edge/transcode/problem.h"
@@ -21,26 +23,17 @@
 #include "stampede/orders/v1/orders.pb-c.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #define MAGIC_EXCHANGE           UINT32_C(0xedbe0001)
 #define AUTHORIZATION_CHARS_MAX  4096
 #define INTERNAL_LOG_INTERVAL_MS 1000
-/* Response headers of ours; libh2o's vector is made this long at once. */
-#define RESPONSE_HEADERS_MAX 10
 
 enum exchange_state {
     EXCHANGE_READING, /* inside on_req */
     EXCHANGE_PLACING, /* upstream, as a placement */
     EXCHANGE_CALLING, /* upstream, as a call */
     EXCHANGE_ANSWERED,
-};
-
-/* The request's pool as protobuf-c's allocator, with a bound. */
-struct bounded_pool {
-    h2o_mem_pool_t *pool;
-    size_t bytes_left;
 };
 
 struct exchange {
@@ -66,132 +59,7 @@ struct exchange {
     } upstream;
 };
 
-/* An answer before it is libh2o's. */
-struct response {
-    int status;
-    const char *content_type;
-    const char *cache_control;
-    struct slice body;
-    struct slice location;
-    struct slice etag;
-    bool is_replayed;
-    const char *allow;     /* NULL for none */
-    int64_t retry_after_s; /* 0 for none */
-};
-
-/* --- Memory ----------------------------------------------------------------------------------- */
-
-static void *allocate(void *data, size_t size)
-{
-    struct bounded_pool *memory = data;
-    if (size > memory->bytes_left) {
-        return NULL;
-    }
-    memory->bytes_left -= size;
-    return h2o_mem_alloc_pool(memory->pool, size);
-}
-
-/* The pool frees everything at once. */
-static void leave_allocated(void *data, void *pointer)
-{
-    (void)data;
-    (void)pointer;
-}
-
 /* --- Writing an answer ------------------------------------------------------------------------ */
-
-static const char *status_text(int status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 201:
-        return "Created";
-    case 304:
-        return "Not Modified";
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 409:
-        return "Conflict";
-    case 410:
-        return "Gone";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 422:
-        return "Unprocessable Content";
-    case 429:
-        return "Too Many Requests";
-    case 500:
-        return "Internal Server Error";
-    case 501:
-        return "Not Implemented";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    default:
-        return status < 400 ? "OK" : "Error";
-    }
-}
-
-static void add_token(h2o_req_t *req, const h2o_token_t *token, struct slice value)
-{
-    h2o_add_header(&req->pool, &req->res.headers, token, NULL, value.bytes, value.length);
-}
-
-static void add_named(h2o_req_t *req, struct slice name, const char *spelled, struct slice value)
-{
-    h2o_add_header_by_str(&req->pool, &req->res.headers, name.bytes, name.length, 0, spelled,
-                          value.bytes, value.length);
-}
-
-/* Header values must outlive the function: they are constant or in the request's pool. */
-static void add_headers(h2o_req_t *req, const struct response *response, const char *request_id,
-                        const char *traceparent)
-{
-    h2o_vector_reserve(&req->pool, &req->res.headers, RESPONSE_HEADERS_MAX);
-    if (response->content_type != NULL) {
-        add_token(req, H2O_TOKEN_CONTENT_TYPE, slice_of(response->content_type));
-    }
-    add_token(req, H2O_TOKEN_CACHE_CONTROL, slice_of(response->cache_control));
-    add_named(req, slice_of("x-request-id"), "X-Request-Id", slice_of(request_id));
-    add_named(req, slice_of("traceparent"), "traceparent", slice_of(traceparent));
-    if (response->location.length > 0) {
-        add_token(req, H2O_TOKEN_LOCATION, response->location);
-    }
-    if (response->etag.length > 0) {
-        add_token(req, H2O_TOKEN_ETAG, response->etag);
-    }
-    if (response->is_replayed) {
-        add_named(req, slice_of("idempotent-replayed"), "Idempotent-Replayed", slice_of("true"));
-    }
-    if (response->allow != NULL) {
-        add_named(req, slice_of("allow"), "Allow", slice_of(response->allow));
-    }
-    if (response->retry_after_s > 0) {
-        char *text = h2o_mem_alloc_pool(&req->pool, 24);
-        (void)snprintf(text, 24, "%" PRId64, response->retry_after_s);
-        add_named(req, slice_of("retry-after"), "Retry-After", slice_of(text));
-    }
-}
-
-static h2o_iovec_t iovec_of(struct slice slice)
-{
-    h2o_iovec_t iovec;
-    memcpy(&iovec.base, &slice.bytes, sizeof(iovec.base));
-    iovec.len = slice.length;
-    return iovec;
-}
 
 /* The one place where an exchange ends with an answer. */
 static void send_response(struct exchange *exchange, const struct response *response)
@@ -210,50 +78,19 @@ static void send_response(struct exchange *exchange, const struct response *resp
     http_metrics_observe(loop->config->metrics, exchange->route, response->status,
                          clock_monotonic_ns() - exchange->began_ns);
     bool has_content = response->status != 304;
-    req->res.status = response->status;
-    req->res.reason = status_text(response->status);
-    req->res.content_length = has_content ? response->body.length : SIZE_MAX;
-    add_headers(req, response, exchange->request_id, exchange->traceparent);
+    response_write_head(response, exchange->request_id, exchange->traceparent, req);
     h2o_start_response(req, &generator);
-    h2o_iovec_t body = iovec_of(response->body);
+    h2o_iovec_t body = response_body(response);
     bool sends_body = has_content && !exchange->is_head && body.len > 0;
     h2o_send(req, &body, sends_body ? 1 : 0, H2O_SEND_STATE_FINAL);
-}
-
-/* Writes a problem as a document; one whose details do not fit goes without them. */
-static struct slice document_of(const struct problem *problem, const struct contract_method *method,
-                                struct slice path, const char *request_id, h2o_mem_pool_t *pool)
-{
-    struct bounded_pool memory = {.pool = pool, .bytes_left = SIZE_MAX};
-    ProtobufCAllocator allocator = {allocate, leave_allocated, &memory};
-    struct slice body = {NULL, 0};
-    if (problem_write(problem, method, path, request_id, &allocator, &body) != 0) {
-        struct problem bare = *problem;
-        bare.detail = NULL;
-        bare.violation_count = 0;
-        CHECK(problem_write(&bare, method, path, request_id, &allocator, &body) == 0);
-    }
-    return body;
-}
-
-static struct response response_of(const struct problem *problem, struct slice body)
-{
-    return (struct response){
-        .status = problem->status,
-        .content_type = "application/problem+json",
-        .cache_control = "no-store",
-        .body = body,
-        .retry_after_s = problem_retry_after_s(problem),
-    };
 }
 
 static void answer_problem(struct exchange *exchange, const struct problem *problem,
                            const char *allow)
 {
     const struct contract_method *method = exchange->route == NULL ? NULL : exchange->route->method;
-    struct response response =
-        response_of(problem, document_of(problem, method, exchange->path, exchange->request_id,
-                                         &exchange->req->pool));
+    struct response response = response_of_problem(problem, method, exchange->path,
+                                                   exchange->request_id, &exchange->req->pool);
     response.allow = allow;
     http_metrics_refused(exchange->loop->config->metrics, problem->reason);
     send_response(exchange, &response);
@@ -583,7 +420,7 @@ static struct exchange *create_exchange(h2o_req_t *req)
         .bytes_left = EDGE_MESSAGE_BYTES_BASE +
                       EDGE_MESSAGE_BYTES_PER_BODY_BYTE * exchange->loop->config->body_bytes_max,
     };
-    exchange->allocator = (ProtobufCAllocator){allocate, leave_allocated, &exchange->memory};
+    exchange->allocator = bounded_pool_allocator(&exchange->memory);
     list_push_back(&exchange->loop->exchanges, &exchange->link);
     return exchange;
 }
@@ -749,76 +586,4 @@ int exchange_on_req(h2o_handler_t *handler, h2o_req_t *req)
         held_begin(req);
     }
     return 0;
-}
-
-/* --- libh2o's own errors ---------------------------------------------------------------------- */
-
-struct error_ostream {
-    h2o_ostream_t super;
-    struct slice body;
-    bool is_head;
-};
-
-/* Sends the document in place of what libh2o wanted to send. */
-static void send_document(h2o_ostream_t *super, h2o_req_t *req, h2o_iovec_t *bufs, size_t bufcnt,
-                          h2o_send_state_t state)
-{
-    const struct error_ostream *ostream = (const void *)super;
-    h2o_iovec_t body = iovec_of(ostream->body);
-    (void)bufs;
-    (void)bufcnt;
-    h2o_ostream_send_next(super, req, &body, ostream->is_head ? 0 : 1, state);
-}
-
-static struct problem problem_of_own_error(int status)
-{
-    switch (status) {
-    case 404:
-        return problem_of_reason(STAMPEDE__API__V1__REASON__ROUTE_NOT_FOUND, NULL);
-    case 413:
-        return problem_of_reason(STAMPEDE__API__V1__REASON__BODY_TOO_LARGE,
-                                 "The body is too long to be read.");
-    case 400:
-    case 417:
-        return problem_of_reason(STAMPEDE__API__V1__REASON__INVALID_FIELD,
-                                 "Content-Length, Transfer-Encoding, Expect or the body's chunks "
-                                 "cannot be understood.");
-    default:
-        return problem_of_reason(STAMPEDE__API__V1__REASON__INTERNAL, NULL);
-    }
-}
-
-static void on_setup_error_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
-{
-    (void)filter;
-    struct loop *loop = loop_of(req);
-    struct slice path;
-    struct slice query;
-    routes_split_target(slice_of_iovec(req->input.path), &path, &query);
-    char *request_id = h2o_mem_alloc_pool(&req->pool, TRACE_REQUEST_ID_CHARS_MAX + 1);
-    char *traceparent = h2o_mem_alloc_pool(&req->pool, TRACE_PARENT_CHARS + 1);
-    trace_request_id(&loop->random, (struct slice){NULL, 0}, request_id);
-    trace_parent(&loop->random, (struct slice){NULL, 0}, traceparent);
-    struct problem problem = problem_of_own_error(req->res.status);
-    struct response response =
-        response_of(&problem, document_of(&problem, NULL, path, request_id, &req->pool));
-    memset(&req->res.headers, 0, sizeof(req->res.headers));
-    req->res.status = response.status;
-    req->res.reason = status_text(response.status);
-    req->res.content_length = response.body.length;
-    add_headers(req, &response, request_id, traceparent);
-    http_metrics_refused(loop->config->metrics, problem.reason);
-    http_metrics_observe(loop->config->metrics, NULL, response.status, 0);
-    struct error_ostream *ostream =
-        (void *)h2o_add_ostream(req, sizeof(struct error_ostream), slot);
-    ostream->super.do_send = send_document;
-    ostream->body = response.body;
-    ostream->is_head = h2o_memis(req->input.method.base, req->input.method.len, "HEAD", 4);
-    h2o_setup_next_ostream(req, &ostream->super.next);
-}
-
-void exchange_register_error_filter(h2o_pathconf_t *pathconf)
-{
-    h2o_filter_t *filter = h2o_create_filter(pathconf, sizeof(*filter));
-    filter->on_setup_ostream = on_setup_error_ostream;
 }

@@ -26,12 +26,4 @@ void exchange_on_answer(void *owner, const struct upstream_answer *answer, void 
 /* Answers every request of the loop that is unanswered: the time for waiting is over. */
 void exchange_cut_all(struct loop *loop);
 
-/*
- * Gives libh2o's own errors (a body that is far too long, broken chunks) the form of all others.
- * To be registered where requests without a path of ours end. One is out of its reach: what libh2o
- * cannot parse as a request at all (a broken request line or head) has no request to filter, and is
- * answered by libh2o itself with 400 in text/plain and a closed connection.
- */
-void exchange_register_error_filter(h2o_pathconf_t *pathconf);
-
 #endif

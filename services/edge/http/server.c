@@ -5,6 +5,7 @@
 #include "edge/http/exchange.h"
 #include "edge/http/http_metrics.h"
 #include "edge/http/listener.h"
+#include "edge/http/own_errors.h"
 #include "edge/limits.h"
 #include "edge/routes/routes.h"
 #include "metrics/metrics.h"
@@ -65,7 +66,7 @@ static void configure_h2o(struct server *server, const struct server_config *con
     h2o_handler_t *handler = h2o_create_handler(path, sizeof(*handler));
     handler->on_req = exchange_on_req;
     /* libh2o's own errors come up here. */
-    exchange_register_error_filter(&host->fallback_path);
+    own_errors_register(&host->fallback_path);
 }
 
 static int make_loops(struct server *server, int listener_fd)
