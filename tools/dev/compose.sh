@@ -208,8 +208,18 @@ _compose_find_base() {
         export STAMPEDE_BASE_IMAGE="$COMPOSE_OWN_BASE"
         step "no registry can be reached: making the base image with debootstrap" \
             "see $state/log/pull.log; or name an image in STAMPEDE_BASE_IMAGE" \
-            _compose_make_base || return 1
+            _compose_make_base ||
+            _compose_unavailable "no base image can be had: neither from a registry nor from $COMPOSE_MIRROR"
     fi
+}
+
+# Images are built from packages: without a way to them there is nothing to test here.
+_compose_find_archive() {
+    local base="${STAMPEDE_BASE_IMAGE:-$(sed -n 's/^ARG BASE_IMAGE=//p' "$root/deploy/stampede/Dockerfile")}"
+    # shellcheck disable=SC2016 # The container's shell.
+    timeout 60 docker run --rm "$base" bash -c 'exec 3<>"/dev/tcp/$0/80"' "${COMPOSE_MIRROR#http://}" \
+        >"$state/log/archive.log" 2>&1 ||
+        _compose_unavailable "containers of this engine cannot reach $COMPOSE_MIRROR"
 }
 
 _compose_image_sizes() {
@@ -590,7 +600,8 @@ compose_run() {
     _compose_engine_stop
     _compose_find_engine
     _compose_set_environment
-    _compose_find_base || exit 1
+    _compose_find_base
+    _compose_find_archive
     compose_is_up=yes
     _compose_down || true
     step "building ${#COMPOSE_IMAGES[@]} images" "read what the builder says above" \
