@@ -106,11 +106,19 @@ long stack_ops_status(int port, const char *path)
     return answer.status;
 }
 
+/* Whether a call through the edge comes to the database and back. An edge says that it is ready
+ * while it still waits for orders to come back, so its /readyz alone does not tell. */
+static bool is_answering(const struct stack *stack)
+{
+    return stack_ops_status(stack->orders_ops_port, "/readyz") == 200 &&
+           stack_ops_status(stack->edge_ops_port, "/readyz") == 200 &&
+           stack_ops_status(stack->edge_port, "/v1/sales?pageSize=1") == 200;
+}
+
 void stack_wait_ready(struct stack *stack, int64_t timeout_ms)
 {
     int64_t deadline_ns = clock_deadline_in_ms(timeout_ms);
-    while (stack_ops_status(stack->orders_ops_port, "/readyz") != 200 ||
-           stack_ops_status(stack->edge_ops_port, "/readyz") != 200) {
+    while (!is_answering(stack)) {
         if (clock_monotonic_ns() > deadline_ns) {
             stack_print_logs(stack);
             fail_msg("not ready after %lld ms", (long long)timeout_ms);

@@ -51,7 +51,8 @@ void stack_kill_edge(struct stack *stack);
 void stack_terminate_orders(struct stack *stack);
 void stack_terminate_edge(struct stack *stack);
 
-/* Waits for /readyz of both to say 200; asserts that it does within timeout_ms. */
+/* Waits for /readyz of both to say 200 and for a read through the edge to be answered; asserts that
+ * both come within timeout_ms. */
 void stack_wait_ready(struct stack *stack, int64_t timeout_ms);
 
 /* The status of GET path on an ops port. */
