@@ -3,7 +3,10 @@
  * handler that answers every request with the same sold-out problem document. The edge's refusals
  * are held against it.
  *
- *     hello <port> [loops]
+ *     hello <port> [loops [echo]]
+ *
+ * With "echo" an answer carries its request's X-Request-Id, as the edge's do: open.lua finds the
+ * request's moment by it, and shows what client and machine alone take.
  */
 #include <h2o.h>
 #include <h2o/http1.h>
@@ -11,8 +14,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +30,7 @@ static const char body[] =
     "\"2e2242c6d5163f62a790cf1afccb97da\"}";
 
 static h2o_globalconf_t globalconf;
+static bool is_echo;
 
 struct loop {
     h2o_context_t context;
@@ -43,6 +49,13 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *req)
     req->res.content_length = content.len;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("application/problem+json"));
+    ssize_t id =
+        is_echo ? h2o_find_header_by_str(&req->headers, H2O_STRLIT("x-request-id"), -1) : -1;
+    if (id >= 0) {
+        h2o_iovec_t value = req->headers.entries[id].value;
+        h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-request-id"), 0, NULL,
+                              value.base, value.len);
+    }
     h2o_start_response(req, &generator);
     h2o_send(req, &content, 1, 1);
     return 0;
@@ -104,9 +117,10 @@ int main(int argc, char **argv)
     long port = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
 
     if (port < 1 || port > 65535 || count < 1 || count > LOOPS_MAX) {
-        fprintf(stderr, "usage: hello <port> [loops, 1 to %d]\n", LOOPS_MAX);
+        fprintf(stderr, "usage: hello <port> [loops, 1 to %d [echo]]\n", LOOPS_MAX);
         return 2;
     }
+    is_echo = argc > 3 && strcmp(argv[3], "echo") == 0;
     h2o_config_init(&globalconf);
     globalconf.http1.upgrade_to_http2 = 0;
     h2o_hostconf_t *host =

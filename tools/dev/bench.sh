@@ -165,16 +165,30 @@ _bench_round_sqlbatch() {
     _bench_audit "the SQL batch"
 }
 
-# Half of what the round's placements reached, each request at its moment.
-_bench_round_open() {
-    local seconds="$1" round="$2" half p50 p99
-    half=$(($(awk '$1 == "orders_per_s" { rate = $2 } END { print int(rate) }' "$bench_folder/figures") / 2 / BENCH_THREADS))
-    wrk "-t$BENCH_THREADS" "-c$BENCH_CONNECTIONS" "-d${seconds}s" -s "$root/tests/bench/open.lua" "$bench_url" -- \
-        "$(_bench_make_sale $BENCH_STOCK)" "o$round" "$half" >"$bench_folder/open.log"
+# _bench_open <figure> <seconds> <url> <sale> <run> <rate>: each request at its moment, so many a second.
+_bench_open() {
+    local p50 p99
+    wrk "-t$BENCH_THREADS" "-c$BENCH_CONNECTIONS" "-d$2s" -s "$root/tests/bench/open.lua" "$3" -- \
+        "$4" "$5" "$(($6 / BENCH_THREADS))" >"$bench_folder/open.log"
     read -r p50 p99 < <(sed -n 's/^open: .*p50_ms=\([0-9.]*\) p99_ms=\([0-9.]*\).*/\1 \2/p' "$bench_folder/open.log")
-    _bench_note open_p50_ms "$p50"
-    _bench_note open_p99_ms "$p99"
+    _bench_note "$1_p50_ms" "$p50"
+    _bench_note "$1_p99_ms" "$p99"
+}
+
+# Half of what the round's placements reached; and the trivial handler at that rate: what the client and
+# the machine take by themselves.
+_bench_round_open() {
+    local seconds="$1" round="$2" half port hello
+    half="$(awk '$1 == "orders_per_s" { rate = $2 } END { print int(rate / 2) }' "$bench_folder/figures")"
+    _bench_open open "$seconds" "$bench_url" "$(_bench_make_sale $BENCH_STOCK)" "o$round" "$half"
     _bench_audit "half the rate"
+    port="$(_bench_free_port)"
+    "$root/build/release/bench/hello" "$port" "$(nproc)" echo &
+    hello=$!
+    sleep 0.3
+    _bench_open open_hello "$seconds" "http://127.0.0.1:$port" 00000000-0000-0000-0000-000000000000 "e$round" "$half"
+    kill "$hello" 2>/dev/null
+    wait "$hello" 2>/dev/null || true
 }
 
 # While one sale takes all it can get: orders of a quiet sale and reads, one after the other each.
@@ -265,7 +279,7 @@ _bench_report() {
     _bench_row "trivial libh2o handler" hello_per_s
     _bench_row "sold-out refusals" soldout_per_s "$(_bench_ratio "$x" "$h") x trivial; $(_bench_percentiles soldout)"
     _bench_row "reads of a sale" reads_per_s "p99 $(_bench_median reads_p99_ms) ms"
-    printf '%-59s  %s\n' "orders at half the rate, open loop" "$(_bench_percentiles open)"
+    printf '%-59s  %s\n' "orders at half the rate, open loop" "$(_bench_percentiles open); the trivial handler at that rate: $(_bench_percentiles open_hello)"
     printf '%-59s  %s\n' "a lone order" "$(_bench_percentiles lone); p50 $(_bench_ratio "$idle" "$latency") x the naive transaction ($latency ms)"
     printf '%-59s  %s\n' "beside a saturated sale" "p99 of a quiet sale's orders $(_bench_median beside_orders_p99_ms) ms, of reads $(_bench_median beside_reads_p99_ms) ms"
     printf '\nCPU seconds per run (two cores, the client on them too):\n'
