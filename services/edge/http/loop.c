@@ -215,20 +215,15 @@ static void obey(struct loop *loop)
 
 static void publish(struct loop *loop)
 {
+    const struct upstream_counts upstream = upstream_count(loop->upstream);
     atomic_store_explicit(&loop->_shared.turned_ns, clock_monotonic_ns(), memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.requests, loop->exchanges.count, memory_order_relaxed);
-    atomic_store_explicit(&loop->_shared.waiting, upstream_waiting(loop->upstream),
-                          memory_order_relaxed);
-    atomic_store_explicit(&loop->_shared.sales, upstream_sales(loop->upstream),
-                          memory_order_relaxed);
-    atomic_store_explicit(&loop->_shared.batch_calls, upstream_batch_calls(loop->upstream),
-                          memory_order_relaxed);
-    atomic_store_explicit(&loop->_shared.unary_calls, upstream_unary_calls(loop->upstream),
-                          memory_order_relaxed);
-    atomic_store_explicit(&loop->_shared.read_calls, upstream_read_calls(loop->upstream),
-                          memory_order_relaxed);
-    atomic_store_explicit(&loop->_shared.reads, upstream_reads(loop->upstream),
-                          memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.waiting, upstream.waiting, memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.sales, upstream.sales, memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.batch_calls, upstream.batch_calls, memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.unary_calls, upstream.unary_calls, memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.read_calls, upstream.read_calls, memory_order_relaxed);
+    atomic_store_explicit(&loop->_shared.reads, upstream.reads, memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.answered, loop->counts.answered, memory_order_relaxed);
     atomic_store_explicit(&loop->_shared.refused_draining, loop->counts.refused_draining,
                           memory_order_relaxed);

@@ -1,11 +1,7 @@
 /*
  * One loop's way to the orders service: the adapter between what is pure (combiner.h, joiner.h,
- * unary.h) and gRPC. It packs placements into BatchPlaceOrders, lets reads that are the same share
- * a call, sends everything else as the call that it is, and reads what the replies prove.
- *
- * Calls are started on the loop's thread; replies come on the channel's thread and wait in a
- * mailbox for the loop's next tick. A reply that does not fit its call (another number of results,
- * an item with neither order nor error) proves nothing.
+ * unary.h) and gRPC (courier.h). Placements travel in BatchPlaceOrders (batch_message.h), reads
+ * that are the same share a call, everything else is sent as the call that it is.
  *
  * Everything here is for the loop's thread, unless it says otherwise.
  */
@@ -13,11 +9,10 @@
 #define EDGE_UPSTREAM_UPSTREAM_H
 
 #include "base/check.h"
-#include "base/uuid.h"
 #include "edge/upstream/attempt.h"
-#include "edge/upstream/combiner.h"
 #include "edge/upstream/joiner.h"
 #include "edge/upstream/unary.h"
+#include "edge/upstream/upstream_placement.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
@@ -30,20 +25,8 @@ struct rpc_channel;
 struct rpc_status;
 struct upstream;
 
-/* One order of an HTTP request. Embedded in the owner; everything pointed to lives until the answer
- * or upstream_forget. The texts are as long as the contract allows, at most: a longer one is the
- * owner's to refuse. */
-struct upstream_placement {
-    struct combiner_order order; /* sale_id and deadline_ns are set by the owner, not bytes */
-    const char *customer_id;
-    const char *idempotency_key;
-    int32_t quantity;
-    const char *request_id;
-    const char *traceparent; /* of the call, a child of the request's */
-    void *owner;
-};
-
-/* One call for an HTTP request; likewise. A read may share its call with others. */
+/* One call of an HTTP request, which is no placement. Embedded in the owner; everything pointed to
+ * lives until the answer or upstream_forget_call. A read may share its call with others. */
 struct upstream_call {
     struct unary_request request; /* is_read and deadline_ns are set by the owner */
     struct joiner_read read;      /* zeroed by the owner */
@@ -108,11 +91,14 @@ void upstream_tick(struct upstream *upstream);
 int64_t upstream_next_due_ns(const struct upstream *upstream);
 
 /* For gauges. */
-size_t upstream_waiting(const struct upstream *upstream);
-size_t upstream_sales(const struct upstream *upstream);
-size_t upstream_batch_calls(const struct upstream *upstream);
-size_t upstream_unary_calls(const struct upstream *upstream);
-size_t upstream_read_calls(const struct upstream *upstream); /* in flight or gathering */
-size_t upstream_reads(const struct upstream *upstream);      /* that wait for one of them */
+struct upstream_counts {
+    size_t waiting; /* orders, for a call or for their next attempt */
+    size_t sales;   /* with orders waiting or in flight */
+    size_t batch_calls, unary_calls;
+    size_t read_calls; /* in flight or gathering */
+    size_t reads;      /* that wait for one of them */
+};
+
+struct upstream_counts upstream_count(const struct upstream *upstream);
 
 #endif
