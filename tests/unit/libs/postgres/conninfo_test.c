@@ -81,6 +81,22 @@ static void conninfo_init_with_options_puts_ours_last(void **state)
     conninfo_fini(&conninfo);
 }
 
+/* A server that has vanished behind a silent network is noticed by nothing but these. */
+static void conninfo_init_without_keepalives_asks_for_ours(void **state)
+{
+    struct conninfo conninfo;
+    struct session_config config = config_of("postgresql://db.example/sales");
+    (void)state;
+
+    assert_int_equal(conninfo_init(&conninfo, &config, 0), 0);
+    assert_string_equal(value_of(&conninfo, "keepalives"), "1");
+    assert_string_equal(value_of(&conninfo, "keepalives_idle"), "5");
+    assert_string_equal(value_of(&conninfo, "keepalives_interval"), "2");
+    assert_string_equal(value_of(&conninfo, "keepalives_count"), "3");
+    assert_string_equal(value_of(&conninfo, "tcp_user_timeout"), "400");
+    conninfo_fini(&conninfo);
+}
+
 /* Keepalives are ours only where the operator says nothing. */
 static void conninfo_init_keeps_given_keepalives(void **state)
 {
@@ -169,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conninfo_init_of_both_forms_passes_everything_on),
         cmocka_unit_test(conninfo_init_with_options_puts_ours_last),
+        cmocka_unit_test(conninfo_init_without_keepalives_asks_for_ours),
         cmocka_unit_test(conninfo_init_keeps_given_keepalives),
         cmocka_unit_test(conninfo_init_with_offset_turns_the_hosts),
         cmocka_unit_test(conninfo_init_with_offset_keeps_lone_ports_and_empty_hosts),

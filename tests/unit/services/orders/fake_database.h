@@ -60,7 +60,8 @@ enum fake_place {
     FAKE_READ,         /* every read but get_order and known_sales */
 };
 
-/* What the next load, store or read answers instead of doing its work. */
+/* What the next load, store or read answers instead of doing its work; a read whose result is
+ * STORE_OK does it, after the time that it took. */
 struct fake_step {
     enum fake_place where;
     enum store_result result;

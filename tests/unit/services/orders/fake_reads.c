@@ -14,7 +14,7 @@ static enum store_result begin_read(struct fake_connection *connection)
         connection->is_lost = true;
         return STORE_UNAVAILABLE;
     }
-    if (step != NULL) {
+    if (step != NULL && step->result != STORE_OK) {
         return step->result;
     }
     pthread_mutex_lock(&connection->database->lock);

@@ -266,6 +266,34 @@ static void sweeper_sold_out_units_mature_after_the_lease(void **state)
     assert_true(fake_database_is_sound(&database.sales[0]));
 }
 
+/* What an answer tells may have been committed just before it came, and an edge may have read as
+ * late as that that nothing was returning: the lease counts from the answer. */
+static void sweeper_slow_answer_counts_from_its_arrival(void **state)
+{
+    (void)state;
+    struct uuid sale_id = add_sale(2);
+    struct sale *sale = &database.sales[0].sale;
+
+    start_workers();
+    place(&sale_id, 2, 'a');
+    run_holds_out();
+    while (sale->stock_returning == 0) {
+        step();
+    }
+    fake_database_add_step(&database,
+                           (struct fake_step){.where = FAKE_READ,
+                                              .result = STORE_OK,
+                                              .elapsed_ns = LEASE_MS / 2 * CLOCK_NS_PER_MS});
+    while (database.steps_done == 0) {
+        step();
+    }
+    int64_t read_ns = atomic_load(&database.now_ns);
+    while (sale->stock_remaining == 0) {
+        step();
+    }
+    assert_true(atomic_load(&database.now_ns) - read_ns >= LEASE_MS * CLOCK_NS_PER_MS);
+}
+
 /* Units that come back one after the other each have their own lease: the later ones wait for
  * theirs, and none waits for the next lease to begin. */
 static void sweeper_units_that_come_one_by_one_mature_one_by_one(void **state)
@@ -361,6 +389,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(sweeper_hold_runs_out_units_are_sold_again),
         TEST(sweeper_sold_out_units_mature_after_the_lease),
+        TEST(sweeper_slow_answer_counts_from_its_arrival),
         TEST(sweeper_units_that_come_one_by_one_mature_one_by_one),
         TEST(sweeper_failed_discovery_is_repeated),
         TEST(sweeper_failed_maturing_is_repeated),

@@ -149,6 +149,44 @@ static void clock_stock_and_orders_are_read_after_the_lock_wait(void **state)
     store_fixture_audit(&sale_id);
 }
 
+/* A database may have another default, under which whoever waited for the lock is rolled back
+ * (40001) and begins anew: BEGIN says itself how it reads. */
+static void clock_of_a_database_of_another_isolation_reads_after_the_lock_wait(void **state)
+{
+    store_fixture_admin("ALTER DATABASE stampede SET default_transaction_isolation = "
+                        "'repeatable read'");
+    store_fixture_worker_fini(&worker);
+    store_fixture_worker_start(&worker);
+    clock_stock_and_orders_are_read_after_the_lock_wait(state);
+    assert_int_equal(worker.rollback_count, 0);
+    store_fixture_admin("ALTER DATABASE stampede RESET default_transaction_isolation");
+}
+
+/* A hold that runs out while the placement waits for the lock gives its unit to that placement. */
+static void clock_of_a_hold_that_runs_out_during_the_lock_wait_says_over(void **state)
+{
+    struct pg_conn *holder = store_fixture_connect();
+    pthread_t thread;
+    (void)state;
+
+    sale_id = store_fixture_sale(2, 0, 60);
+    store_fixture_clear(&batch);
+    store_fixture_add(&batch, &sale_id, "holder", "key", 1);
+    store_fixture_place(&worker, &sale_id, &batch);
+    store_fixture_expect(&batch, VERDICT_PLACED);
+    store_fixture_clear(&batch);
+    store_fixture_add(&batch, &sale_id, "buyer", "key", 2);
+    store_fixture_run(holder, "BEGIN; SELECT FROM sales WHERE sale_id = '%s' FOR UPDATE",
+                      store_fixture_text(&sale_id));
+    assert_int_equal(pthread_create(&thread, NULL, place, NULL), 0);
+    store_fixture_await_lock_waiter();
+    store_fixture_run_out(&sale_id, 0);
+    PQfinish(holder);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    store_fixture_expect(&batch, VERDICT_PLACED);
+    store_fixture_audit(&sale_id);
+}
+
 /* The limit too counts what was bought while this one waited. */
 static void clock_holdings_are_read_after_the_lock_wait(void **state)
 {
@@ -185,6 +223,8 @@ int main(void)
         TEST(clock_of_a_sale_that_opens_during_the_lock_wait_says_open),
         TEST(clock_of_a_sale_that_closes_during_the_lock_wait_says_closed),
         TEST(clock_stock_and_orders_are_read_after_the_lock_wait),
+        TEST(clock_of_a_database_of_another_isolation_reads_after_the_lock_wait),
+        TEST(clock_of_a_hold_that_runs_out_during_the_lock_wait_says_over),
         TEST(clock_holdings_are_read_after_the_lock_wait),
     };
     return cmocka_run_group_tests(tests, store_fixture_start, store_fixture_stop);
