@@ -24,7 +24,7 @@
 
 #include "base/check.h"
 #include "base/uuid.h"
-#include "edge/board/board_filter.h"
+#include "edge/board/board_news.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,35 +84,12 @@ void board_on_awake(struct board *board, board_awake_fn on_awake, void *data);
 /* When the next round is due, monotonic; CLOCK_DEADLINE_NEVER while there is nothing to ask for. */
 int64_t board_next_due_ns(struct board *board);
 
-/* What is asked about one sale, and what is there already: see BoardPosition in sales.proto. */
-struct board_position {
-    struct uuid sale_id;
-    int64_t version, filter_version, filter_offset;
-};
-
 /*
  * The sales to ask for now, those first that were not asked for longest; forgets what nobody asks
  * for any more. positions has room for EDGE_BOARD_POSITIONS_MAX. ret_has_more: others are due too.
  */
 size_t board_positions(struct board *board, int64_t now_ns, struct board_position *positions,
                        bool *ret_has_more);
-
-enum board_state {
-    BOARD_STATE_OTHER, /* orders decides */
-    BOARD_STATE_SCHEDULED,
-    BOARD_STATE_SOLD_OUT,
-};
-
-/* What a replica says of a sale; nothing of it has been checked. */
-struct board_news {
-    struct uuid sale_id;
-    enum board_state state;
-    int64_t version, sold_out_since;
-    int64_t stock_remaining, stock_returning;
-    int64_t starts_in_ms, age_ms;
-    bool has_chunk;
-    struct board_chunk chunk;
-};
 
 /*
  * Takes in the answer to a question that was asked at asked_ns. News that contradict themselves, or
