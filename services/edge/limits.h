@@ -19,8 +19,9 @@
 /* Numbers, tags and lengths of one order on the wire, beside its texts. */
 #define EDGE_ORDER_OVERHEAD_BYTES 64
 /* Batch calls of one sale in flight, per loop: below the loop's total, so that a stuck sale cannot
- * stop the others. */
-#define EDGE_CALLS_PER_SALE_MAX       2
+ * stop the others. One: a second would wait at the sale's lane for the first to be committed, with
+ * orders that the next call could have carried together with later ones (docs/performance.md). */
+#define EDGE_CALLS_PER_SALE_MAX       1
 #define EDGE_BATCH_CALLS_PER_LOOP_MAX 32
 /* Orders that wait for a call or for their next attempt, per loop. */
 #define EDGE_WAITING_ORDERS_PER_LOOP_MAX 8192

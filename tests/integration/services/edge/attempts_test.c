@@ -251,7 +251,7 @@ static void attempts_client_that_goes_on_early_is_answered(void **state)
 /* Natural batching: what arrives while calls are in flight leaves together in one. */
 static void attempts_crowd_is_combined(void **state)
 {
-    static const enum fake_step held[] = {FAKE_HELD, FAKE_HELD, FAKE_HELD, FAKE_HELD, FAKE_PLACED};
+    static const enum fake_step held[] = {FAKE_HELD, FAKE_PLACED};
     struct scene *scene = *state;
     static struct edge_placing placings[CROWD];
     fake_orders_script(&scene->fake, held, COUNT_OF(held));
@@ -259,7 +259,7 @@ static void attempts_crowd_is_combined(void **state)
         edge_process_begin_place(&placings[i], &scene->edge, "k");
     }
     fake_orders_wait_held(&scene->fake, 1);
-    /* Everybody has time to arrive before the first calls return. */
+    /* Everybody has time to arrive before the first call returns. */
     const struct timespec pause = {.tv_sec = 1};
     (void)nanosleep(&pause, NULL);
     (void)fake_orders_release(&scene->fake);
@@ -277,8 +277,7 @@ static void attempts_crowd_is_combined(void **state)
 /* The items of a sold-out verdict carry the same error; each customer gets all of it. */
 static void attempts_crowd_is_refused_in_full(void **state)
 {
-    static const enum fake_step steps[] = {FAKE_HELD, FAKE_HELD, FAKE_HELD, FAKE_HELD,
-                                           FAKE_SOLD_OUT};
+    static const enum fake_step steps[] = {FAKE_HELD, FAKE_SOLD_OUT};
     struct scene *scene = *state;
     static struct edge_placing placings[CROWD];
     unsigned refused = 0;
