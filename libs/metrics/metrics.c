@@ -483,6 +483,33 @@ int64_t metrics_gauge_value(const struct metrics_gauge *gauge)
     return atomic_load_explicit(&gauge->value, memory_order_relaxed);
 }
 
+static uint64_t bucket_value(const struct metrics_histogram *histogram, size_t bucket)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < SHARDS; i++) {
+        count += atomic_load_explicit(&histogram->shards[i].buckets[bucket], memory_order_relaxed);
+    }
+    return count;
+}
+
+void metrics_histogram_read(const struct metrics_histogram *histogram,
+                            struct metrics_histogram_reading *ret)
+{
+    ret->bounds_count = histogram->bounds_count;
+    ret->bounds = histogram->bounds;
+    ret->count = 0;
+    ret->sum = 0;
+    for (size_t bucket = 0; bucket < histogram->bounds_count; bucket++) {
+        ret->count += bucket_value(histogram, bucket);
+        ret->up_to[bucket] = ret->count;
+    }
+    ret->count += bucket_value(histogram, histogram->bounds_count);
+    for (size_t i = 0; i < SHARDS; i++) {
+        ret->sum +=
+            double_of(atomic_load_explicit(&histogram->shards[i].sum_bits, memory_order_relaxed));
+    }
+}
+
 /* Rendering */
 
 /* The shortest text that reads back as the same double. */
@@ -517,38 +544,29 @@ static void write_sample_name(FILE *out, const struct family *family, const char
     fputc(' ', out);
 }
 
-static uint64_t bucket_value(const struct metrics_histogram *histogram, size_t bucket)
+static void write_bucket(FILE *out, const struct family *family, const struct series *series,
+                         double bound, uint64_t count)
 {
-    uint64_t count = 0;
-    for (size_t i = 0; i < SHARDS; i++) {
-        count += atomic_load_explicit(&histogram->shards[i].buckets[bucket], memory_order_relaxed);
-    }
-    return count;
+    char text[DOUBLE_BYTES_MAX];
+    format_double(bound, text);
+    write_sample_name(out, family, "_bucket", series, text);
+    fprintf(out, "%" PRIu64 "\n", count);
 }
 
-/* The count is the sum of the buckets that were read, so a text never contradicts itself. */
 static void write_histogram(FILE *out, const struct family *family, const struct series *series)
 {
-    const struct metrics_histogram *histogram = series->histogram;
+    struct metrics_histogram_reading reading;
     char text[DOUBLE_BYTES_MAX];
-    uint64_t count = 0;
-    double sum = 0;
-    for (size_t bucket = 0; bucket <= histogram->bounds_count; bucket++) {
-        bool is_last = bucket == histogram->bounds_count;
-        format_double(is_last ? HUGE_VAL : histogram->bounds[bucket], text);
-        count += bucket_value(histogram, bucket);
-        write_sample_name(out, family, "_bucket", series, text);
-        fprintf(out, "%" PRIu64 "\n", count);
+    metrics_histogram_read(series->histogram, &reading);
+    for (size_t i = 0; i < reading.bounds_count; i++) {
+        write_bucket(out, family, series, reading.bounds[i], reading.up_to[i]);
     }
-    for (size_t i = 0; i < SHARDS; i++) {
-        sum +=
-            double_of(atomic_load_explicit(&histogram->shards[i].sum_bits, memory_order_relaxed));
-    }
-    format_double(sum, text);
+    write_bucket(out, family, series, HUGE_VAL, reading.count);
+    format_double(reading.sum, text);
     write_sample_name(out, family, "_sum", series, NULL);
     fprintf(out, "%s\n", text);
     write_sample_name(out, family, "_count", series, NULL);
-    fprintf(out, "%" PRIu64 "\n", count);
+    fprintf(out, "%" PRIu64 "\n", reading.count);
 }
 
 static void write_series(FILE *out, const struct family *family, const struct series *series)

@@ -88,6 +88,19 @@ void metrics_histogram_observe(struct metrics_histogram *histogram, double value
 uint64_t metrics_counter_value(const struct metrics_counter *counter);
 int64_t metrics_gauge_value(const struct metrics_gauge *gauge);
 
+/* What a histogram holds, as it is rendered. */
+struct metrics_histogram_reading {
+    size_t bounds_count;
+    const double *bounds;               /* ascending; lives as long as the histogram */
+    uint64_t up_to[METRICS_BOUNDS_MAX]; /* how many values were no larger than each bound */
+    uint64_t count;                     /* of all values: what was read never contradicts it */
+    double sum;
+};
+
+/* For whoever tells the same figures elsewhere. Any thread. */
+void metrics_histogram_read(const struct metrics_histogram *histogram,
+                            struct metrics_histogram_reading *ret);
+
 /*
  * Writes everything registered as text, families in the order they were registered. *ret_text is
  * the caller's to free() and NUL-terminated. Errors: -ENOMEM, -EFBIG past METRICS_TEXT_BYTES_MAX.

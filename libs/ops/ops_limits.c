@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "metrics/metrics.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 void ops_limits_init(struct ops_limits *limits)
 {
-    limits->count = 0;
+    *limits = (struct ops_limits){0};
 }
 
 /* Whether a text can stand in JSON as it is. */
@@ -28,6 +29,18 @@ void ops_limits_add(struct ops_limits *limits, const struct ops_limit *limit)
         CHECK(strcmp(limits->items[i].name, limit->name) != 0);
     }
     limits->items[limits->count++] = *limit;
+}
+
+void ops_limits_add_detail(struct ops_limits *limits, const char *name, ops_detail_fn write,
+                           void *data)
+{
+    size_t index = 0;
+    while (index < limits->count && strcmp(limits->items[index].name, name) != 0) {
+        index++;
+    }
+    CHECK(index < limits->count && limits->details[index].write == NULL);
+    limits->details[index].write = write;
+    limits->details[index].data = data;
 }
 
 int64_t ops_limits_in_use(const struct ops_limit *limit)
@@ -62,4 +75,28 @@ void ops_limits_register(const struct ops_limits *limits, struct metrics *metric
     for (size_t i = 0; i < limits->count; i++) {
         register_limit(&limits->items[i], metrics);
     }
+}
+
+static void write_row(const struct ops_limits *limits, size_t index, FILE *out)
+{
+    const struct ops_limit *limit = &limits->items[index];
+    fprintf(out,
+            "{\"name\":\"%s\",\"limit\":%" PRId64 ",\"inUse\":%" PRId64
+            ",\"unit\":\"%s\",\"setting\":\"%s\"",
+            limit->name, limit->limit, ops_limits_in_use(limit), limit->unit, limit->setting);
+    if (limits->details[index].write != NULL) {
+        fputs(",\"detail\":", out);
+        limits->details[index].write(out, limits->details[index].data);
+    }
+    fputc('}', out);
+}
+
+void ops_limits_write(const struct ops_limits *limits, FILE *out)
+{
+    fputc('[', out);
+    for (size_t i = 0; i < limits->count; i++) {
+        fputs(i > 0 ? "," : "", out);
+        write_row(limits, i, out);
+    }
+    fputs("]\n", out);
 }

@@ -3,6 +3,10 @@
  * stampede_<name>_limit beside the usage gauge stampede_<name>, and a log line at start (the
  * program walks the table; libraries do not log).
  *
+ * /limits is a JSON array with an object for each row: {"name":…, "limit":…, "inUse":…, "unit":…,
+ * "setting":…}, and where the program has more to tell of one, "detail":{…}. Readers skip members
+ * that they do not know.
+ *
  * Filled at start by one thread; afterwards read by any.
  */
 #ifndef OPS_OPS_LIMITS_H
@@ -13,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define OPS_LIMITS_MAX 64
 
@@ -34,9 +39,16 @@ struct ops_limit {
     bool has_own_gauge;
 };
 
+/* Writes one JSON object, braces included. Any thread, must not block. */
+typedef void (*ops_detail_fn)(FILE *out, void *data);
+
 struct ops_limits {
     size_t count;
     struct ops_limit items[OPS_LIMITS_MAX];
+    struct {
+        ops_detail_fn write; /* NULL: the row has no detail */
+        void *data;
+    } details[OPS_LIMITS_MAX]; /* of the item with the same index */
 };
 
 void ops_limits_init(struct ops_limits *limits);
@@ -44,11 +56,18 @@ void ops_limits_init(struct ops_limits *limits);
 /* Copies one row; names are unique and the table has room (both asserted). */
 void ops_limits_add(struct ops_limits *limits, const struct ops_limit *limit);
 
+/* Gives the row of that name, which exists and has none (asserted), its detail. */
+void ops_limits_add_detail(struct ops_limits *limits, const char *name, ops_detail_fn write,
+                           void *data);
+
 /* Registers the gauges of all rows, once, after the last add. The table must outlive the
  * registry's last rendering. */
 void ops_limits_register(const struct ops_limits *limits, struct metrics *metrics);
 
 /* What is in use now; 0 where nothing is held. */
 int64_t ops_limits_in_use(const struct ops_limit *limit);
+
+/* Writes the whole table as the JSON of /limits. Errors of out are the caller's to find. */
+void ops_limits_write(const struct ops_limits *limits, FILE *out);
 
 #endif

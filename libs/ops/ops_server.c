@@ -212,7 +212,6 @@ static void answer_metrics(struct ops_server *server, h2o_req_t *req)
 
 static void answer_limits(struct ops_server *server, h2o_req_t *req)
 {
-    const struct ops_limits *limits = server->config.limits;
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
@@ -220,16 +219,7 @@ static void answer_limits(struct ops_server *server, h2o_req_t *req)
         send_out_of_memory(req);
         return;
     }
-    fputc('[', out);
-    for (size_t i = 0; i < limits->count; i++) {
-        const struct ops_limit *limit = &limits->items[i];
-        fprintf(out,
-                "%s{\"name\":\"%s\",\"limit\":%lld,\"inUse\":%lld,\"unit\":\"%s\","
-                "\"setting\":\"%s\"}",
-                i > 0 ? "," : "", limit->name, (long long)limit->limit,
-                (long long)ops_limits_in_use(limit), limit->unit, limit->setting);
-    }
-    fputs("]\n", out);
+    ops_limits_write(server->config.limits, out);
     if (fclose(out) != 0) {
         send_out_of_memory(req);
     } else {
@@ -362,7 +352,9 @@ static void on_stop(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messag
 {
     struct ops_server *server = H2O_STRUCT_FROM_MEMBER(struct ops_server, stop_receiver, receiver);
     while (!h2o_linklist_is_empty(messages)) {
-        h2o_linklist_unlink(messages->next);
+        h2o_linklist_t *first = messages->next;
+        CHECK(first != NULL && first->next != NULL);
+        h2o_linklist_unlink(first);
     }
     server->is_stopping = true;
 }
@@ -510,6 +502,7 @@ static uint16_t port_of(int fd)
         struct sockaddr_in6 v6;
     } address;
     socklen_t length = sizeof(address);
+    memset(&address, 0, sizeof(address));
     CHECK(getsockname(fd, &address.any, &length) == 0);
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }

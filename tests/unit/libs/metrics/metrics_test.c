@@ -265,6 +265,44 @@ static void metrics_register_programmer_errors_are_asserted(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* What is told elsewhere must be what /metrics tells: cumulative, with the largest in the count
+ * alone. */
+static void metrics_histogram_read_is_what_is_rendered(void **state)
+{
+    (void)state;
+    static const double values[] = {1, 10};
+    const struct metrics_bounds bounds = {COUNT_OF(values), values};
+    struct metrics_histogram_reading reading;
+    char *text;
+    size_t length;
+    struct metrics *metrics = metrics_create();
+    assert_non_null(metrics);
+    struct metrics_histogram *histogram =
+        metrics_histogram(metrics, "wait_seconds", "Waits.", NULL, &bounds);
+    metrics_histogram_read(histogram, &reading);
+    assert_int_equal(reading.count, 0);
+    for (int i = 0; i < 3; i++) {
+        metrics_histogram_observe(histogram, 1); /* a bound is within its bucket */
+    }
+    metrics_histogram_observe(histogram, 4);
+    metrics_histogram_observe(histogram, 100);
+    metrics_histogram_read(histogram, &reading);
+    assert_int_equal(reading.bounds_count, 2);
+    assert_true(reading.bounds[0] == 1.0 && reading.bounds[1] == 10.0);
+    assert_int_equal(reading.up_to[0], 3);
+    assert_int_equal(reading.up_to[1], 4);
+    assert_int_equal(reading.count, 5);
+    assert_true(reading.sum == 107.0);
+    assert_int_equal(metrics_render(metrics, &text, &length), 0);
+    assert_non_null(strstr(text, "wait_seconds_bucket{le=\"1\"} 3\n"
+                                 "wait_seconds_bucket{le=\"10\"} 4\n"
+                                 "wait_seconds_bucket{le=\"+Inf\"} 5\n"
+                                 "wait_seconds_sum 107\n"
+                                 "wait_seconds_count 5\n"));
+    free(text);
+    metrics_destroy(metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +311,7 @@ int main(void)
         TEST(metrics_render_empty_registry_is_empty),
         TEST(metrics_render_infinities_are_spelled),
         TEST(metrics_bounds_seconds_is_half_a_millisecond_to_ten_seconds),
+        TEST(metrics_histogram_read_is_what_is_rendered),
         TEST(metrics_counter_add_many_threads_loses_nothing),
         TEST(metrics_gauge_registry_full_works_unlisted),
         TEST(metrics_register_programmer_errors_are_asserted),

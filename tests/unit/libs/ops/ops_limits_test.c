@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,10 +82,52 @@ static void ops_limits_in_use_without_function_is_zero(void **state)
     assert_int_equal(ops_limits_in_use(&limit), 0);
 }
 
+static void write_detail(FILE *out, void *data)
+{
+    const int64_t *integer = data;
+    fprintf(out, "{\"idle\":%d}", (int)*integer);
+}
+
+/* The members that readers know stay as they are; what there is to add comes behind them, and only
+ * where there is something. */
+static void ops_limits_write_has_the_detail_of_those_that_have_one(void **state)
+{
+    (void)state;
+    int64_t depth = 12;
+    struct ops_limits limits;
+    char *text = NULL;
+    size_t length = 0;
+    ops_limits_init(&limits);
+    ops_limits_add(&limits, &(struct ops_limit){.name = "lane_depth",
+                                                .help = "Orders that wait.",
+                                                .unit = "orders",
+                                                .setting = "ORDERS_QUEUE_MAX",
+                                                .limit = 4096,
+                                                .in_use = read_integer,
+                                                .data = &depth});
+    ops_limits_add(&limits, &(struct ops_limit){.name = "body_bytes",
+                                                .help = "One body.",
+                                                .unit = "bytes",
+                                                .setting = "",
+                                                .limit = 65536});
+    ops_limits_add_detail(&limits, "lane_depth", write_detail, &depth);
+    FILE *out = open_memstream(&text, &length);
+    assert_non_null(out);
+    ops_limits_write(&limits, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "[{\"name\":\"lane_depth\",\"limit\":4096,\"inUse\":12,"
+                              "\"unit\":\"orders\",\"setting\":\"ORDERS_QUEUE_MAX\","
+                              "\"detail\":{\"idle\":12}},"
+                              "{\"name\":\"body_bytes\",\"limit\":65536,\"inUse\":0,"
+                              "\"unit\":\"bytes\",\"setting\":\"\"}]\n");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ops_limits_register_usage_and_limit_stand_side_by_side),
+        cmocka_unit_test(ops_limits_write_has_the_detail_of_those_that_have_one),
         cmocka_unit_test(ops_limits_in_use_without_function_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
