@@ -178,8 +178,20 @@ static bool enter_gauge(struct rpc_call *call)
         atomic_fetch_sub(&gauge->in_flight, 1);
         return false;
     }
+    atomic_fetch_add(&call->served->in_flight, 1);
     call->counted = true;
     return true;
+}
+
+/* Of a call over its bound. The reserved ones are held up by nothing that the server's user knows.
+ */
+static int64_t overload_retry_ms(const struct rpc_call *call)
+{
+    const struct rpc_server_config *config = call->served->config;
+    if (config->overload_retry_ms == NULL || call->served->method.reserved) {
+        return RPC_OVERLOAD_RETRY_MS;
+    }
+    return config->overload_retry_ms(config->data);
 }
 
 static bool check_admission(struct rpc_call *call, struct rpc_status *ret_refusal)
@@ -195,7 +207,7 @@ static bool check_admission(struct rpc_call *call, struct rpc_status *ret_refusa
         *ret_refusal = (struct rpc_status){.code = RPC_RESOURCE_EXHAUSTED,
                                            .message = "too many calls are in flight",
                                            .reason = config->overloaded_reason,
-                                           .retry_after_ms = RPC_OVERLOAD_RETRY_MS};
+                                           .retry_after_ms = overload_retry_ms(call)};
         return false;
     }
     if (call->arrived_ns >= call->deadline_ns) {
@@ -382,6 +394,7 @@ static void finish(struct rpc_call *call)
 {
     call->finished_ns = clock_monotonic_ns();
     if (call->counted) {
+        atomic_fetch_sub(&call->served->in_flight, 1);
         atomic_fetch_sub(&call->served->gauge->in_flight, 1);
     }
     pthread_mutex_lock(&call->_shared.lock);

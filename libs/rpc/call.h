@@ -24,7 +24,7 @@ struct rpc_gauge {
     unsigned max;
 };
 
-/* A method as it is served; constant while the server runs, but for slots_owed. */
+/* A method as it is served; constant while the server runs, but for in_flight and slots_owed. */
 struct rpc_served {
     struct rpc_server *server;
     const struct rpc_server_config *config;
@@ -33,8 +33,9 @@ struct rpc_served {
     const ProtobufCMessageDescriptor *input;
     struct rpc_gauge *gauge;
     struct rpc_replies *replies;
-    void *core;          /* the core's handle; NULL for the methods that nobody added */
-    unsigned slots_owed; /* to be armed as soon as calls come back; the server's lock */
+    atomic_uint in_flight; /* of the gauge's, this method's */
+    void *core;            /* the core's handle; NULL for the methods that nobody added */
+    unsigned slots_owed;   /* to be armed as soon as calls come back; the server's lock */
 };
 
 struct rpc_call {

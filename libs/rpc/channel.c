@@ -372,3 +372,9 @@ unsigned rpc_channel_calls_in_flight(const struct rpc_channel *channel)
 {
     return atomic_load(&channel->calls_in_flight);
 }
+
+int64_t rpc_channel_turn_ns(const struct rpc_channel *channel)
+{
+    MAGIC_CHECK(channel, CHANNEL_MAGIC);
+    return rpc_queue_turn_ns(&channel->queue);
+}

@@ -117,6 +117,13 @@ void rpc_channel_call(struct rpc_channel *channel, const struct rpc_request *req
 void rpc_client_call_cancel(struct rpc_client_call *call);
 void rpc_client_call_unref(struct rpc_client_call *call);
 
+/*
+ * How long ago the channel's thread last turned: it does when it takes something up, and every
+ * second while there is nothing. So what is much longer is a thread that a callback or the core
+ * itself keeps. Any thread.
+ */
+int64_t rpc_channel_turn_ns(const struct rpc_channel *channel);
+
 /* Calls started and not yet completed. Any thread. */
 unsigned rpc_channel_calls_in_flight(const struct rpc_channel *channel);
 

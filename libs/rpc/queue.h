@@ -11,6 +11,7 @@
 
 #include <grpc/grpc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,11 +41,16 @@ void *rpc_op_tag(struct rpc_op *op);
 
 struct rpc_queue {
     grpc_completion_queue *core;
-    pthread_t threads[RPC_THREADS_MAX];
+    struct rpc_queue_thread {
+        grpc_completion_queue *core;
+        pthread_t id;
+        atomic_int_fast64_t turned_ns; /* when it last turned; 0: it does not run */
+    } threads[RPC_THREADS_MAX];
     unsigned thread_count;
 };
 
-/* Makes the queue without threads, because a server must know it before it starts. */
+/* Makes the queue without threads, because a server must know it before it starts. The memory is
+ * zeroed, or that of a queue that has ended. */
 void rpc_queue_init(struct rpc_queue *queue);
 
 /* Starts the threads; all signals are blocked in them. Errors: -EAGAIN, none runs then. */
@@ -58,5 +64,9 @@ void rpc_queue_fini(struct rpc_queue *queue);
 
 /* Whether the caller runs on one of the queue's threads. */
 bool rpc_queue_is_current(const struct rpc_queue *queue);
+
+/* How long ago the thread that has not turned for longest did (rpc_server_turn_ns); 0 when none
+ * runs. Any thread, also while the queue starts or ends, and in zeroed memory. */
+int64_t rpc_queue_turn_ns(const struct rpc_queue *queue);
 
 #endif

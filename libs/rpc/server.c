@@ -514,8 +514,31 @@ unsigned rpc_server_stop(struct rpc_server *server, int64_t deadline_ns)
     return cancelled;
 }
 
+/* --- What others may ask ---------------------------------------------------------------------- */
+
 unsigned rpc_server_calls_in_flight(const struct rpc_server *server)
 {
     MAGIC_CHECK(server, SERVER_MAGIC);
     return atomic_load(&server->ordinary.in_flight);
+}
+
+size_t rpc_server_calls_by_method(const struct rpc_server *server,
+                                  struct rpc_method_calls ret[RPC_METHODS_MAX])
+{
+    size_t count = 0;
+    MAGIC_CHECK(server, SERVER_MAGIC);
+    for (size_t i = 0; i < server->method_count; i++) {
+        const struct rpc_served *served = &server->methods[i];
+        if (!served->method.reserved) {
+            ret[count++] =
+                (struct rpc_method_calls){served->full_name, atomic_load(&served->in_flight)};
+        }
+    }
+    return count;
+}
+
+int64_t rpc_server_turn_ns(const struct rpc_server *server)
+{
+    MAGIC_CHECK(server, SERVER_MAGIC);
+    return rpc_queue_turn_ns(&server->queue);
 }

@@ -79,7 +79,7 @@ struct rpc_method {
 #define RPC_SLOTS_DEFAULT      16
 #define RPC_SLOTS_UNKNOWN      8    /* armed for methods that nobody added */
 #define RPC_RESERVED_CALLS_MAX 256  /* calls of reserved methods in flight */
-#define RPC_OVERLOAD_RETRY_MS  1000 /* RetryInfo of a call over calls_max */
+#define RPC_OVERLOAD_RETRY_MS  1000 /* RetryInfo of a call over its bound where nothing is known */
 #define RPC_MESSAGE_DEPTH_MAX  64   /* nesting of a message that is unpacked */
 #define RPC_METHOD_UNKNOWN     "unknown"
 
@@ -91,7 +91,10 @@ struct rpc_server_config {
     size_t call_arena_bytes_max; /* scratch of one call: the unpacked request and the reply */
     rpc_admit_fn admit;          /* may be NULL */
     rpc_observe_fn observe;      /* may be NULL */
-    void *data;                  /* for admit and observe */
+    /* How long a call over calls_max is asked to wait, in milliseconds; NULL:
+     * RPC_OVERLOAD_RETRY_MS. Completion-queue thread, several at once; must not block. */
+    int64_t (*overload_retry_ms)(void *data);
+    void *data;               /* for the three */
     const char *error_domain; /* ErrorInfo.domain of refusals by this library and of rpc_call_fail
                                  statuses whose domain is NULL */
     /* ErrorInfo.reason of what the server refuses by itself; NULL sends no ErrorInfo. */
@@ -126,6 +129,24 @@ int rpc_server_start(struct rpc_server *server, int *ret_port) MUST_CHECK;
 
 /* Calls handed out and not yet finished, those of reserved methods left out. Any thread. */
 unsigned rpc_server_calls_in_flight(const struct rpc_server *server);
+
+/* The same of each method, in the order in which they were added, reserved ones left out; returns
+ * how many there are. Each is read by itself. After the last rpc_server_add; any thread. */
+struct rpc_method_calls {
+    const char *full_name; /* "/package.Service/Method", the server's */
+    unsigned in_flight;
+};
+size_t rpc_server_calls_by_method(const struct rpc_server *server,
+                                  struct rpc_method_calls ret[RPC_METHODS_MAX]);
+
+/*
+ * How long ago the one of its completion-queue threads last turned for which that is the longest: a
+ * thread turns when it takes something up, and every RPC_TURN_MS while there is nothing. So what is
+ * much longer is a thread that a handler, a callback or the core itself keeps. 0 while the server
+ * does not serve. Any thread.
+ */
+#define RPC_TURN_MS 1000
+int64_t rpc_server_turn_ns(const struct rpc_server *server);
 
 /*
  * Asks to be told when rpc_server_stop begins, so that whoever holds long-lived streams ends them

@@ -185,6 +185,48 @@ static void channel_target_without_sense_is_refused(void **state)
     }
 }
 
+/* A completion that does what none may: it keeps the channel's thread until it is let go. */
+struct keeper {
+    atomic_bool keeps, lets_go;
+};
+
+static void keep_thread(struct rpc_reply *reply, void *data)
+{
+    struct keeper *keeper = data;
+    rpc_reply_free(reply);
+    atomic_store(&keeper->keeps, true);
+    while (!atomic_load(&keeper->lets_go)) {
+        loopback_sleep_ms(2);
+    }
+}
+
+/* Every reply comes on one thread, so one that is kept is as good as none, and must be found out.
+ */
+static void channel_thread_that_a_completion_keeps_does_not_turn(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct keeper keeper = {0};
+    int port = 0;
+    struct rpc_server *server = loopback_serve(&config, loopback_echo, NULL, &port);
+    struct rpc_channel *channel = loopback_connect(port);
+    for (int turns = 0; turns < 2; turns++) { /* by itself, with nothing to do */
+        WAIT_UNTIL(rpc_channel_turn_ns(channel) > RPC_TURN_MS / 2 * CLOCK_NS_PER_MS);
+        WAIT_UNTIL(rpc_channel_turn_ns(channel) < RPC_TURN_MS / 2 * CLOCK_NS_PER_MS);
+    }
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    struct rpc_request request = loopback_request(&note.base, NULL);
+    request.on_done = keep_thread;
+    request.data = &keeper;
+    rpc_channel_call(channel, &request, NULL);
+    WAIT_UNTIL(atomic_load(&keeper.keeps));
+    WAIT_UNTIL(rpc_channel_turn_ns(channel) > 3 * RPC_TURN_MS * CLOCK_NS_PER_MS);
+    atomic_store(&keeper.lets_go, true);
+    WAIT_UNTIL(rpc_channel_turn_ns(channel) < 2 * RPC_TURN_MS * CLOCK_NS_PER_MS);
+    rpc_channel_destroy(channel);
+    loopback_end(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +235,7 @@ int main(void)
         cmocka_unit_test(channel_watcher_hears_the_start_and_each_change),
         cmocka_unit_test(channel_comes_back_within_a_second_of_its_server),
         cmocka_unit_test(channel_destroyed_with_calls_in_flight_completes_them_first),
+        cmocka_unit_test(channel_thread_that_a_completion_keeps_does_not_turn),
         cmocka_unit_test(channel_to_a_silent_listener_is_not_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

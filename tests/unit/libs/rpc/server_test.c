@@ -510,12 +510,19 @@ static void server_admission_sees_the_metadata_and_refuses(void **state)
 
 /* --- Overload --------------------------------------------------------------------------------- */
 
+static int64_t seven_seconds(void *data)
+{
+    (void)data;
+    return 7000;
+}
+
 /* The core would queue calls without a bound; ours says no, when to come back, and goes on. */
 static void server_calls_over_the_bound_are_refused_with_a_delay(void **state)
 {
     (void)state;
     struct rpc_server_config config = loopback_server_config();
     config.calls_max = 2;
+    config.overload_retry_ms = seven_seconds;
     struct ends ends;
     open_ends(&ends, &config, holder_hold);
     Echo__V1__Note note = ECHO__V1__NOTE__INIT;
@@ -530,7 +537,7 @@ static void server_calls_over_the_bound_are_refused_with_a_delay(void **state)
     assert_int_equal(rpc_server_calls_in_flight(ends.server), 2);
     for (int i = 0; i < 100; i++) { /* more than there are slots: each is armed anew */
         struct rpc_reply *reply = loopback_say(ends.channel, "one too many");
-        assert_int_equal(reply->status.retry_after_ms, RPC_OVERLOAD_RETRY_MS);
+        assert_int_equal(reply->status.retry_after_ms, 7000);
         assert_refused(reply, RPC_RESOURCE_EXHAUSTED, "OVERLOADED");
     }
     for (size_t i = 0; i < COUNT_OF(held); i++) {
@@ -541,6 +548,124 @@ static void server_calls_over_the_bound_are_refused_with_a_delay(void **state)
     assert_int_equal(rpc_server_calls_in_flight(ends.server), 0);
     close_ends(&ends);
 }
+
+static unsigned in_flight_of(const struct rpc_server *server, const char *full_name)
+{
+    struct rpc_method_calls calls[RPC_METHODS_MAX];
+    size_t count = rpc_server_calls_by_method(server, calls);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(calls[i].full_name, full_name) == 0) {
+            return calls[i].in_flight;
+        }
+    }
+    fail_msg("%s is not listed", full_name);
+    return 0;
+}
+
+/* Which calls they are that fill a server: each counts with its method, and only while it is held.
+ */
+static void server_calls_in_flight_are_counted_by_method(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    config.calls_max = 2;
+    struct holder holder;
+    struct rpc_server *server;
+    struct awaited held[2];
+    struct rpc_call *calls[2];
+    int port = 0;
+    holder_init(&holder);
+    assert_int_equal(rpc_server_create(&config, &server), 0);
+    loopback_add(server, "Say", RPC_UNARY, holder_hold, &holder);
+    loopback_add(server, "Repeat", RPC_SERVER_STREAM, holder_hold, &holder);
+    assert_int_equal(in_flight_of(server, SAY), 0);
+    assert_int_equal(rpc_server_start(server, &port), 0);
+    struct rpc_channel *channel = loopback_connect(port);
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+        awaited_init(&held[i]);
+        struct rpc_request request = loopback_request(&note.base, &held[i]);
+        rpc_channel_call(channel, &request, NULL);
+        calls[i] = holder_take(&holder);
+    }
+    assert_int_equal(in_flight_of(server, SAY), 2);
+    assert_int_equal(in_flight_of(server, REPEAT), 0);
+    rpc_reply_free(loopback_say(channel, "one too many")); /* refused ones leave no trace */
+    assert_int_equal(in_flight_of(server, SAY), 2);
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+        rpc_call_finish(calls[i], &note.base);
+        assert_int_equal(awaited_end(&held[i])->status.code, RPC_OK);
+        awaited_fini(&held[i]);
+        assert_int_equal(in_flight_of(server, SAY), 1 - i);
+    }
+    rpc_channel_destroy(channel);
+    loopback_end(server);
+    holder_fini(&holder);
+}
+
+/* --- Turning ---------------------------------------------------------------------------------- */
+
+/* A handler that does what none may: it keeps its thread until it is let go. */
+struct keeper {
+    atomic_bool keeps, lets_go;
+};
+
+static void keep_thread(struct rpc_call *call, const ProtobufCMessage *request, void *data)
+{
+    struct keeper *keeper = data;
+    atomic_store(&keeper->keeps, true);
+    while (!atomic_load(&keeper->lets_go)) {
+        loopback_sleep_ms(2);
+    }
+    rpc_call_finish(call, request);
+}
+
+/* The sign that a program is alive is that its threads turn: with nothing to do they do so by
+ * themselves, */
+static void server_that_is_idle_goes_on_turning(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct rpc_server *server;
+    int port = 0;
+    assert_int_equal(rpc_server_create(&config, &server), 0);
+    assert_int_equal(rpc_server_turn_ns(server), 0);
+    assert_int_equal(rpc_server_start(server, &port), 0);
+    for (int turns = 0; turns < 2; turns++) {
+        WAIT_UNTIL(rpc_server_turn_ns(server) > RPC_TURN_MS / 2 * CLOCK_NS_PER_MS);
+        WAIT_UNTIL(rpc_server_turn_ns(server) < RPC_TURN_MS / 2 * CLOCK_NS_PER_MS);
+    }
+    (void)rpc_server_stop(server, clock_monotonic_ns());
+    assert_int_equal(rpc_server_turn_ns(server), 0);
+    rpc_server_destroy(server);
+}
+
+/* and one that a handler keeps is found out, for as long as it is kept. */
+static void server_thread_that_a_handler_keeps_does_not_turn(void **state)
+{
+    (void)state;
+    struct rpc_server_config config = loopback_server_config();
+    struct keeper keeper = {0};
+    struct awaited awaited;
+    int port = 0;
+    config.threads = 2; /* the other one turns on */
+    struct rpc_server *server = loopback_serve(&config, keep_thread, &keeper, &port);
+    struct rpc_channel *channel = loopback_connect(port);
+    Echo__V1__Note note = ECHO__V1__NOTE__INIT;
+    awaited_init(&awaited);
+    struct rpc_request request = loopback_request(&note.base, &awaited);
+    rpc_channel_call(channel, &request, NULL);
+    WAIT_UNTIL(atomic_load(&keeper.keeps));
+    WAIT_UNTIL(rpc_server_turn_ns(server) > 3 * RPC_TURN_MS * CLOCK_NS_PER_MS);
+    atomic_store(&keeper.lets_go, true);
+    WAIT_UNTIL(rpc_server_turn_ns(server) < 2 * RPC_TURN_MS * CLOCK_NS_PER_MS);
+    awaited_end(&awaited);
+    awaited_fini(&awaited);
+    rpc_channel_destroy(channel);
+    loopback_end(server);
+}
+
+/* --- What gets through a full server ---------------------------------------------------------- */
 
 /* A full server that fails its health checks would be taken out just when it is needed. */
 static void server_reserved_method_is_served_when_full(void **state)
@@ -866,6 +991,9 @@ int main(void)
         cmocka_unit_test(server_stop_does_not_wait_for_who_does_not_read),
         cmocka_unit_test(server_admission_sees_the_metadata_and_refuses),
         cmocka_unit_test(server_calls_over_the_bound_are_refused_with_a_delay),
+        cmocka_unit_test(server_calls_in_flight_are_counted_by_method),
+        cmocka_unit_test(server_that_is_idle_goes_on_turning),
+        cmocka_unit_test(server_thread_that_a_handler_keeps_does_not_turn),
         cmocka_unit_test(server_reserved_method_is_served_when_full),
         cmocka_unit_test(server_connections_of_age_lose_no_call),
         cmocka_unit_test(server_add_of_what_is_not_there_or_twice_is_an_error),
