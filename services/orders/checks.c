@@ -6,6 +6,7 @@
 #include "limits.h"
 #include "orders/lanes/workers.h"
 #include "pool_view.h"
+#include "rpc/server.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +55,14 @@ static bool is_janitor_turning(void *data, char *ret_reason, size_t reason_bytes
                       reason_bytes);
 }
 
+/* Whether the threads that take calls in and send replies turn. */
+static bool is_server_turning(void *data, char *ret_reason, size_t reason_bytes)
+{
+    const struct checks *checks = data;
+    return is_turning(rpc_server_turn_ns(checks->server), LIMITS_RPC_TURN_MS, ret_reason,
+                      reason_bytes);
+}
+
 /* --- The lists ------------------------------------------------------------------------------- */
 
 void checks_list(struct checks *checks, struct ops_check ret_ready[CHECKS_READY],
@@ -63,4 +72,5 @@ void checks_list(struct checks *checks, struct ops_check ret_ready[CHECKS_READY]
     ret_ready[1] = (struct ops_check){"serving", is_not_draining, checks};
     ret_live[0] = (struct ops_check){"workers", are_workers_turning, checks};
     ret_live[1] = (struct ops_check){"janitor", is_janitor_turning, checks};
+    ret_live[2] = (struct ops_check){"grpc", is_server_turning, checks};
 }

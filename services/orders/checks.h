@@ -8,11 +8,12 @@
 #include "ops/ops_server.h"
 
 #define CHECKS_READY 2
-#define CHECKS_LIVE  2
+#define CHECKS_LIVE  3
 
 struct drain;
 struct duties;
 struct pool_view;
+struct rpc_server;
 struct workers;
 
 /* What is asked; all of it runs before the first question and outlives the last. */
@@ -21,6 +22,7 @@ struct checks {
     const struct drain *drain;
     const struct duties *duties;
     const struct workers *workers;
+    const struct rpc_server *server;
 };
 
 /* Fills in the lists of the ops listener, which ask checks from then on. */

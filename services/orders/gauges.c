@@ -8,17 +8,15 @@
 #include "orders/adapters/grpc/event_stream.h"
 #include "orders/adapters/grpc/sale_watch.h"
 #include "orders/board/board.h"
+#include "orders/lanes/lanes.h"
 #include "orders/lanes/session_watch.h"
-#include "orders/lanes/workers.h"
+#include "pool_gauges.h"
 #include "rpc/core.h"
-#include "rpc/server.h"
 #include "settings.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
-
-#define POOL_HELP "Connections to PostgreSQL, by what they are doing."
 
 static struct lanes_stats stats_of(void *data)
 {
@@ -26,39 +24,10 @@ static struct lanes_stats stats_of(void *data)
     return lanes_stats(gauges->lanes);
 }
 
-static int64_t read_pool_active(void *data)
-{
-    const struct gauges *gauges = data;
-    return (int64_t)workers_stats(gauges->workers).active;
-}
-
-int64_t gauges_pool_waiting(void *gauges)
-{
-    struct lanes_stats stats = stats_of(gauges);
-    return (int64_t)(stats.lanes_ready + stats.jobs_waiting + (stats.lobby_waits ? 1 : 0));
-}
-
 int64_t gauges_orders_in_flight(void *gauges)
 {
     struct lanes_stats stats = stats_of(gauges);
     return (int64_t)(stats.orders_waiting + stats.orders_deciding);
-}
-
-static int64_t read_pool_idle(void *data)
-{
-    const struct gauges *gauges = data;
-    return (int64_t)workers_stats(gauges->workers).idle;
-}
-
-static int64_t read_pool_connecting(void *data)
-{
-    const struct gauges *gauges = data;
-    return (int64_t)workers_stats(gauges->workers).connecting;
-}
-
-static int64_t read_longest_wait(void *data)
-{
-    return stats_of(data).longest_wait_ns / CLOCK_NS_PER_MS;
 }
 
 static int64_t read_orders_waiting(void *data)
@@ -146,7 +115,7 @@ static void add_board(struct gauges *gauges, struct ops_limits *limits)
          .limit = LIMITS_BOARD_STRANGERS_MAX,
          .in_use = read_board_strangers},
         {.name = "board_filter_bytes",
-         .help = "The filters of order ids of sales that are sold out.",
+         .help = "Filters of order ids, those of sales that still sell included.",
          .unit = "bytes",
          .limit = (int64_t)LIMITS_BOARD_FILTER_BYTES,
          .in_use = read_filter_bytes},
@@ -169,32 +138,7 @@ static void add_board(struct gauges *gauges, struct ops_limits *limits)
     }
 }
 
-/* --- Connections by state -------------------------------------------------------------------- */
-
-static double read_state_active(void *data)
-{
-    return (double)read_pool_active(data);
-}
-
-static double read_state_idle(void *data)
-{
-    return (double)read_pool_idle(data);
-}
-
-static double read_state_connecting(void *data)
-{
-    return (double)read_pool_connecting(data);
-}
-
-static void register_pool_states(struct gauges *gauges, struct metrics *metrics)
-{
-    metrics_gauge_callback(metrics, "stampede_pool_connections", POOL_HELP,
-                           METRICS_LABELS({"state", "active"}), read_state_active, gauges);
-    metrics_gauge_callback(metrics, "stampede_pool_connections", POOL_HELP,
-                           METRICS_LABELS({"state", "idle"}), read_state_idle, gauges);
-    metrics_gauge_callback(metrics, "stampede_pool_connections", POOL_HELP,
-                           METRICS_LABELS({"state", "connecting"}), read_state_connecting, gauges);
-}
+/* --- gRPC ------------------------------------------------------------------------------------ */
 
 static double read_grpc_connections(void *data)
 {
@@ -202,9 +146,28 @@ static double read_grpc_connections(void *data)
     return (double)rpc_core_server_connections();
 }
 
-static double read_late(void *data)
+/* By the label of a method's series. */
+static double read_method_calls(void *data)
 {
-    return (double)stats_of(data).late;
+    const struct gauges_method *method = data;
+    struct rpc_method_calls calls[RPC_METHODS_MAX];
+    size_t count = rpc_server_calls_by_method(method->server, calls);
+    CHECK(method->index < count);
+    return (double)calls[method->index].in_flight;
+}
+
+/* A name of its own beside calls_in_flight, which is one figure with one limit. */
+static void register_methods(struct gauges *gauges, struct metrics *metrics)
+{
+    struct rpc_method_calls calls[RPC_METHODS_MAX];
+    size_t count = rpc_server_calls_by_method(gauges->server, calls);
+    for (size_t i = 0; i < count; i++) {
+        gauges->_methods[i] = (struct gauges_method){.server = gauges->server, .index = i};
+        metrics_gauge_callback(metrics, "stampede_rpc_in_flight",
+                               "The calls of stampede_calls_in_flight, by method.",
+                               METRICS_LABELS({"method", calls[i].full_name + 1}),
+                               read_method_calls, &gauges->_methods[i]);
+    }
 }
 
 /* --- Sessions at the database ---------------------------------------------------------------- */
@@ -279,52 +242,7 @@ static void register_sessions(struct gauges *gauges, struct metrics *metrics)
 
 /* --- The table ------------------------------------------------------------------------------- */
 
-/* What is held while it is used: connections, and what waits for them. */
-static void add_pool(struct gauges *gauges, const struct settings *settings,
-                     struct ops_limits *limits)
-{
-    const struct ops_limit rows[] = {
-        {.name = "pool_connections",
-         .help = POOL_HELP,
-         .unit = "connections",
-         .setting = "ORDERS_POOL_SIZE",
-         .limit = settings->pool_size,
-         .in_use = read_pool_active,
-         .has_own_gauge = true},
-        {.name = "pool_waiting",
-         .help = "Lanes and reads that wait for a connection, and the look-up of unknown sales.",
-         .unit = "tasks",
-         .setting = "",
-         .limit = LIMITS_LANES_MAX + LIMITS_JOBS_MAX,
-         .in_use = gauges_pool_waiting},
-        {.name = "pool_idle",
-         .help = "Connections to PostgreSQL that wait for work.",
-         .unit = "connections",
-         .setting = "ORDERS_POOL_SIZE",
-         .limit = settings->pool_size,
-         .in_use = read_pool_idle},
-        {.name = "pool_connecting",
-         .help = "Connections to PostgreSQL that are not there, and are tried for.",
-         .unit = "connections",
-         .setting = "ORDERS_POOL_SIZE",
-         .limit = settings->pool_size,
-         .in_use = read_pool_connecting},
-        {.name = "pool_longest_wait_milliseconds",
-         .help = "How long what waits for a connection now has waited at most; a call is given up "
-                 "after the limit.",
-         .unit = "milliseconds",
-         .setting = "",
-         .limit = LIMITS_CALL_MS,
-         .in_use = read_longest_wait},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct ops_limit row = rows[i];
-        row.data = gauges;
-        ops_limits_add(limits, &row);
-    }
-}
-
-/* The same of lanes and calls. */
+/* What is held while it is used: places in queues, and calls. */
 static void add_held(struct gauges *gauges, const struct settings *settings,
                      struct ops_limits *limits)
 {
@@ -442,15 +360,12 @@ void gauges_register(struct gauges *gauges, const struct settings *settings,
                      struct ops_limits *limits, struct metrics *metrics)
 {
     ops_limits_init(limits);
-    add_pool(gauges, settings, limits);
+    pool_gauges_add(gauges->pool, settings, limits);
     add_held(gauges, settings, limits);
     add_board(gauges, limits);
     add_fixed(settings, limits);
-    register_pool_states(gauges, metrics);
-    metrics_counter_callback(metrics, "stampede_pool_wait_timeouts_total",
-                             "Orders and calls whose deadline had passed when a connection took "
-                             "them.",
-                             NULL, read_late, gauges);
+    pool_gauges_register(gauges->pool, metrics);
+    register_methods(gauges, metrics);
     metrics_gauge_callback(metrics, "stampede_grpc_connections", "gRPC connections that are open.",
                            NULL, read_grpc_connections, gauges);
     register_sessions(gauges, metrics);

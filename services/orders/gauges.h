@@ -5,6 +5,8 @@
 #ifndef ORDERS_GAUGES_H
 #define ORDERS_GAUGES_H
 
+#include "rpc/server.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,23 +14,23 @@ struct board_side;
 struct lanes;
 struct metrics;
 struct ops_limits;
-struct rpc_server;
+struct pool_gauges;
 struct session_watch;
 struct settings;
 struct store_sessions;
-struct workers;
 
 /* What is read; all of it must outlive every reading. */
 struct gauges {
     struct lanes *lanes;
-    struct workers *workers; /* NULL until they are started, which comes before any reading */
-    struct rpc_server *server;
+    struct pool_gauges *pool;
+    struct rpc_server *server; /* every method has been added */
     const struct board_side *board_side;
     struct session_watch *session_watch;
+    struct gauges_method {
+        const struct rpc_server *server;
+        size_t index;
+    } _methods[RPC_METHODS_MAX];
 };
-
-/* Lanes and reads that wait for a connection, and the lobby's look-up. */
-int64_t gauges_pool_waiting(void *gauges);
 
 /* Orders in lanes and with workers. */
 int64_t gauges_orders_in_flight(void *gauges);

@@ -110,10 +110,12 @@ _Static_assert(LIMITS_SALE_STREAMS_MAX + LIMITS_EVENT_STREAMS_MAX + LIMITS_JOBS_
 /* --- Being alive --------------------------------------------------------------------------------
  */
 
-/* The janitor turns every second, for its duties only hand work on; a worker that has a connection
- * turns after every task, each of whose waits has a bound. Beyond these /livez says that they are
- * stuck. */
+/* The janitor turns every second, for its duties only hand work on, and so do the threads of the
+ * gRPC server (rpc/server.h), whose handlers do not block; a worker that has a connection turns
+ * after every task, each of whose waits has a bound. Beyond these /livez says that they are stuck.
+ */
 #define LIMITS_JANITOR_TURN_MS INT64_C(15000)
+#define LIMITS_RPC_TURN_MS     INT64_C(15000)
 #define LIMITS_WORKER_TURN_MS  INT64_C(60000)
 
 _Static_assert(LIMITS_WORKER_TURN_MS >= 4 * (LIMITS_DECISION_MS + LIMITS_TRANSACTION_MS),

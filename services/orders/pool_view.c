@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "log/log.h"
+#include "metrics/metrics.h"
 #include "observe.h"
 #include "orders/lanes/lanes.h"
 #include "waits.h"
@@ -107,10 +108,13 @@ void pool_view_on_loaded(void *data, const struct uuid *sale_id, int64_t duratio
 static void log_pool(const struct pool_view *view)
 {
     struct lanes_stats stats = lanes_stats(view->_lanes);
+    struct metrics_histogram_reading waits;
+    waits_read(view->_waits, &waits);
     log_event(
         LOG_INFO, "pool", LOG_UINT("size", view->_size), LOG_UINT("active", stats.workers_busy),
-        LOG_UINT("idle", view->_size - stats.workers_busy),
-        LOG_UINT("waiting", stats.lanes_ready + stats.jobs_waiting + (stats.lobby_waits ? 1 : 0)));
+        LOG_UINT("idle", view->_size - stats.workers_busy), LOG_UINT("connecting", 0),
+        LOG_UINT("waiting", stats.lanes_ready + stats.jobs_waiting + (stats.lobby_waits ? 1 : 0)),
+        LOG_UINT("waits", waits.count), LOG_UINT("wait_timeouts", stats.late));
 }
 
 void pool_view_on_connection(void *data, size_t worker, bool connected)

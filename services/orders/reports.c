@@ -21,6 +21,13 @@ bool reports_admit(struct rpc_call *call, struct rpc_status *ret_refusal, void *
     return false;
 }
 
+/* What fills the server is calls that wait in the lanes. */
+int64_t reports_overload_retry_ms(void *data)
+{
+    const struct reports *reports = data;
+    return lanes_retry_after_ms(reports->lanes);
+}
+
 /* Health checks and the program's own questions are no work that a drain accounts for. */
 static bool is_work(const char *full_method)
 {

@@ -12,6 +12,7 @@
 struct access;
 struct drain;
 struct duties;
+struct lanes;
 struct observe;
 struct pool_view;
 struct rpc_call;
@@ -20,6 +21,7 @@ struct waits;
 /* All of it must outlive the last report, and is the data of each. */
 struct reports {
     const struct access *access;
+    struct lanes *lanes;
     const struct observe *observe;
     struct drain *drain;
     struct waits *waits;
@@ -29,6 +31,7 @@ struct reports {
 
 /* As struct rpc_server_config wants them. */
 bool reports_admit(struct rpc_call *call, struct rpc_status *ret_refusal, void *data);
+int64_t reports_overload_retry_ms(void *data);
 void reports_on_rpc(const char *full_method, enum rpc_code code, int64_t duration_ns, void *data);
 
 /* As struct calls_observer wants them. */

@@ -22,6 +22,7 @@
 #include "orders/adapters/grpc/sale_service.h"
 #include "orders/adapters/system/system_posix.h"
 #include "orders/lanes/workers.h"
+#include "pool_gauges.h"
 #include "pool_view.h"
 #include "reports.h"
 #include "rpc/core.h"
@@ -58,6 +59,7 @@ struct service {
     struct rpc_reflection *reflection;
     struct rpc_server *server;
     bool server_runs;
+    struct pool_gauges pool_gauges;
     struct gauges gauges;
     struct status status;
     struct checks checks;
@@ -143,6 +145,7 @@ static int make_server(struct service *service)
         .call_arena_bytes_max = LIMITS_CALL_ARENA_BYTES,
         .admit = reports_admit,
         .observe = reports_on_rpc,
+        .overload_retry_ms = reports_overload_retry_ms,
         .data = &service->reports,
         .error_domain = "stampede",
         .overloaded_reason = "OVERLOADED",
@@ -210,8 +213,8 @@ static void introduce(struct service *service)
     };
     service->status = (struct status){
         .gauges = &service->gauges,
+        .pool = &service->pool_gauges,
         .pool_view = &service->pool_view,
-        .waits = &service->waits,
         .drain = service->drain,
     };
     service->checks = (struct checks){
@@ -230,6 +233,7 @@ static int make_pool(struct service *service)
         .data = &service->reports,
     };
     int error = make_lanes(service);
+    service->reports.lanes = service->lanes;
     if (error == 0) {
         error = duties_init(&service->duties, service->lanes, &duties);
     }
@@ -273,12 +277,16 @@ static int make_all(struct service *service)
         error = make_front(service);
     }
     if (error == 0) {
+        service->pool_gauges =
+            (struct pool_gauges){.lanes = service->lanes, .waits = &service->waits};
         service->gauges = (struct gauges){
             .lanes = service->lanes,
+            .pool = &service->pool_gauges,
             .server = service->server,
             .board_side = &service->board_side,
             .session_watch = &service->duties.session_watch,
         };
+        service->checks.server = service->server;
         error = make_ops(service);
     }
     return error == 0 && !metrics_is_complete(service->metrics) ? -ENOMEM : error;
@@ -313,6 +321,14 @@ static void log_limits(const struct ops_limits *limits)
         log_event(LOG_INFO, "limit", LOG_STR("name", limit->name), LOG_INT("limit", limit->limit),
                   LOG_STR("unit", limit->unit), LOG_STR("setting", limit->setting));
     }
+}
+
+/* Nothing is connected yet: how many are tried for, and how long work waits for one. */
+static void log_pool(const struct settings *settings)
+{
+    log_event(LOG_INFO, "pool_starting", LOG_INT("size", settings->pool_size),
+              LOG_INT("connecting", settings->pool_size), LOG_INT("wait_ms_max", LIMITS_CALL_MS),
+              LOG_INT("slow_wait_ms", settings->slow_wait_ms));
 }
 
 /* Says why a listener could not be had; an address that is taken is told with its owner. */
@@ -355,7 +371,7 @@ static int start_threads(struct service *service)
         log_event(LOG_ERROR, "cannot_start", LOG_STR("message", strerror(-error)));
         return error;
     }
-    service->gauges.workers = service->workers;
+    service->pool_gauges.workers = service->workers;
     service->checks.workers = service->workers;
     return 0;
 }
@@ -366,6 +382,7 @@ int service_start(struct service *service)
     int grpc_port = 0;
 
     log_limits(&service->limits);
+    log_pool(service->settings);
     int error = start_threads(service);
     if (error < 0) {
         return error;

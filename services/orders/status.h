@@ -8,14 +8,14 @@
 struct drain;
 struct gauges;
 struct ops_service_reading;
+struct pool_gauges;
 struct pool_view;
-struct waits;
 
 /* Who is asked; all of them outlive the last reading. */
 struct status {
     struct gauges *gauges;
+    const struct pool_gauges *pool;
     struct pool_view *pool_view;
-    const struct waits *waits;
     struct drain *drain;
 };
 

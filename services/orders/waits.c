@@ -29,8 +29,6 @@ void waits_init(struct waits *waits, struct metrics *metrics, int64_t slow_ms)
                           "The first round trip of a transaction on a sale: the wait for the "
                           "sale's lock, what is read under it, and the network.",
                           NULL, &metrics_bounds_seconds);
-    atomic_init(&waits->_count, 0);
-    atomic_init(&waits->_total_ns, 0);
 }
 
 static void log_slow_wait(const struct lane_task *task)
@@ -56,8 +54,6 @@ void waits_on_taken(struct waits *waits, const struct lane_task *task)
 {
     CHECK(task->kind < WAITS_KINDS && task->waited_ns >= 0);
     metrics_histogram_observe(waits->_seconds[task->kind], (double)task->waited_ns * per_ns);
-    atomic_fetch_add_explicit(&waits->_total_ns, (uint64_t)task->waited_ns, memory_order_relaxed);
-    atomic_fetch_add_explicit(&waits->_count, 1, memory_order_relaxed);
     if (task->waited_ns > waits->_slow_ns) {
         log_slow_wait(task);
     }
@@ -78,10 +74,17 @@ void waits_on_loaded(struct waits *waits, const struct uuid *sale_id, int64_t du
     }
 }
 
-struct waits_sum waits_sum(const struct waits *waits)
+void waits_read(const struct waits *waits, struct metrics_histogram_reading *ret)
 {
-    return (struct waits_sum){
-        .count = atomic_load_explicit(&waits->_count, memory_order_relaxed),
-        .total_ns = atomic_load_explicit(&waits->_total_ns, memory_order_relaxed),
-    };
+    struct metrics_histogram_reading of_kind;
+    metrics_histogram_read(waits->_seconds[0], ret);
+    for (size_t kind = 1; kind < WAITS_KINDS; kind++) {
+        metrics_histogram_read(waits->_seconds[kind], &of_kind);
+        CHECK(of_kind.bounds_count == ret->bounds_count);
+        for (size_t i = 0; i < ret->bounds_count; i++) {
+            ret->up_to[i] += of_kind.up_to[i];
+        }
+        ret->count += of_kind.count;
+        ret->sum += of_kind.sum;
+    }
 }

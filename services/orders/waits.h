@@ -11,6 +11,7 @@
 
 struct metrics;
 struct metrics_histogram;
+struct metrics_histogram_reading;
 
 #define WAITS_KINDS (LANE_TASK_LOBBY + 1)
 
@@ -18,12 +19,6 @@ struct waits {
     int64_t _slow_ns;
     struct metrics_histogram *_seconds[WAITS_KINDS]; /* by enum lane_task_kind */
     struct metrics_histogram *_load_seconds;
-    atomic_uint_fast64_t _count, _total_ns;
-};
-
-struct waits_sum {
-    uint64_t count;    /* tasks that got a connection */
-    uint64_t total_ns; /* how long they had waited for it, all together */
 };
 
 /* Registers the histograms in metrics, which must outlive it. Waits that are longer than slow_ms
@@ -38,6 +33,8 @@ void waits_on_taken(struct waits *waits, const struct lane_task *task);
 void waits_on_loaded(struct waits *waits, const struct uuid *sale_id, int64_t duration_ns,
                      bool loaded);
 
-struct waits_sum waits_sum(const struct waits *waits);
+/* How long all that got a connection had waited for it: the histogram of /metrics, every kind of
+ * work together. */
+void waits_read(const struct waits *waits, struct metrics_histogram_reading *ret);
 
 #endif

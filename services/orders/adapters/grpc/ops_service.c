@@ -41,17 +41,39 @@ static void put_limit(const struct ops_limit *limit, Stampede__Ops__V1__Limit *t
     to->setting = (char *)(uintptr_t)limit->setting;
 }
 
-static void put_pool(const struct ops_service_reading *reading, Stampede__Ops__V1__PoolStatus *to)
+/* The parts of a reply that come in numbers; they live until it is packed. */
+struct parts {
+    Stampede__Ops__V1__Limit limits[OPS_LIMITS_MAX], *limit_list[OPS_LIMITS_MAX];
+    Stampede__Ops__V1__WaitBucket buckets[OPS_SERVICE_BUCKETS_MAX],
+        *bucket_list[OPS_SERVICE_BUCKETS_MAX];
+    Stampede__Ops__V1__MethodCalls methods[RPC_METHODS_MAX], *method_list[RPC_METHODS_MAX];
+};
+
+static void put_buckets(const struct ops_service_waits *waits, struct parts *parts)
+{
+    for (size_t i = 0; i < waits->buckets_count; i++) {
+        stampede__ops__v1__wait_bucket__init(&parts->buckets[i]);
+        parts->buckets[i].up_to_us = waits->buckets[i].up_to_us;
+        parts->buckets[i].count = waits->buckets[i].count;
+        parts->bucket_list[i] = &parts->buckets[i];
+    }
+}
+
+static void put_pool(const struct ops_service_reading *reading, struct parts *parts,
+                     Stampede__Ops__V1__PoolStatus *to)
 {
     stampede__ops__v1__pool_status__init(to);
+    put_buckets(&reading->waits, parts);
+    to->n_wait_buckets = reading->waits.buckets_count;
+    to->wait_buckets = parts->bucket_list;
     to->size = to_int32((int64_t)reading->pool.size);
     to->active = to_int32((int64_t)reading->pool.active);
     to->idle = to_int32((int64_t)reading->pool.idle);
     to->connecting = to_int32((int64_t)reading->pool.connecting);
     to->waiting = to_int32(reading->pool_waiting);
     to->longest_wait_us = reading->lanes.longest_wait_ns / NS_PER_US;
-    to->waits_count = reading->waits_count;
-    to->waits_total_us = reading->waits_total_us;
+    to->waits_count = reading->waits.count;
+    to->waits_total_us = reading->waits.total_us;
     to->wait_timeouts = (int64_t)reading->lanes.late;
 }
 
@@ -67,9 +89,24 @@ static void put_lanes(const struct lanes_stats *stats, Stampede__Ops__V1__LanesS
     to->jobs_waiting = to_int32((int64_t)stats->jobs_waiting);
 }
 
-static void put_calls(const struct ops_service_reading *reading, Stampede__Ops__V1__CallsStatus *to)
+/* A method's name as metrics have it, without the first slash. */
+static void put_methods(const struct ops_service_reading *reading, struct parts *parts)
+{
+    for (size_t i = 0; i < reading->methods_count; i++) {
+        stampede__ops__v1__method_calls__init(&parts->methods[i]);
+        parts->methods[i].method = (char *)(uintptr_t)(reading->methods[i].full_name + 1);
+        parts->methods[i].in_flight = to_int32(reading->methods[i].in_flight);
+        parts->method_list[i] = &parts->methods[i];
+    }
+}
+
+static void put_calls(const struct ops_service_reading *reading, struct parts *parts,
+                      Stampede__Ops__V1__CallsStatus *to)
 {
     stampede__ops__v1__calls_status__init(to);
+    put_methods(reading, parts);
+    to->n_by_method = reading->methods_count;
+    to->by_method = parts->method_list;
     to->in_flight = to_int32(reading->calls_in_flight);
     to->sale_streams = to_int32(reading->sale_streams);
     to->event_streams = to_int32(reading->event_streams);
@@ -93,22 +130,22 @@ static void handle_get_status(struct rpc_call *call, const ProtobufCMessage *req
 {
     const struct ops_service *service = data;
     Stampede__Ops__V1__GetStatusResponse reply = STAMPEDE__OPS__V1__GET_STATUS_RESPONSE__INIT;
-    Stampede__Ops__V1__Limit limits[OPS_LIMITS_MAX], *pointers[OPS_LIMITS_MAX];
     Stampede__Ops__V1__PoolStatus pool;
     Stampede__Ops__V1__LanesStatus lanes;
     Stampede__Ops__V1__CallsStatus calls;
     Stampede__Ops__V1__DatabaseSessions sessions;
     struct ops_service_reading reading;
+    struct parts parts;
 
     (void)request;
     service->read(service->data, &reading);
     for (size_t i = 0; i < service->limits->count; i++) {
-        put_limit(&service->limits->items[i], &limits[i]);
-        pointers[i] = &limits[i];
+        put_limit(&service->limits->items[i], &parts.limits[i]);
+        parts.limit_list[i] = &parts.limits[i];
     }
-    put_pool(&reading, &pool);
+    put_pool(&reading, &parts, &pool);
     put_lanes(&reading.lanes, &lanes);
-    put_calls(&reading, &calls);
+    put_calls(&reading, &parts, &calls);
     put_sessions(&reading, &sessions);
     reply.version = (char *)(uintptr_t)service->version;
     reply.draining = reading.draining;
@@ -118,7 +155,7 @@ static void handle_get_status(struct rpc_call *call, const ProtobufCMessage *req
     reply.calls = &calls;
     reply.sessions = reading.has_sessions ? &sessions : NULL;
     reply.n_limits = service->limits->count;
-    reply.limits = pointers;
+    reply.limits = parts.limit_list;
     rpc_call_finish(call, &reply.base);
 }
 

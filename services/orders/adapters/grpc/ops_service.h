@@ -4,18 +4,31 @@
 #define ORDERS_ADAPTERS_GRPC_OPS_SERVICE_H
 
 #include "orders/lanes/workers.h"
+#include "rpc/server.h"
+
+#define OPS_SERVICE_BUCKETS_MAX 32
 
 struct ops_limits;
-struct rpc_server;
+
+/* How long what got a connection had waited for it, since the start. */
+struct ops_service_waits {
+    int64_t count, total_us;
+    size_t buckets_count;
+    struct {
+        int64_t up_to_us, count; /* ascending; each has those before in it */
+    } buckets[OPS_SERVICE_BUCKETS_MAX];
+};
 
 /* What the program says about itself at a moment. */
 struct ops_service_reading {
     bool ready, draining;
     struct workers_stats pool;
-    int64_t pool_waiting;                /* lanes and reads that wait for a connection */
-    int64_t waits_count, waits_total_us; /* what got a connection, and how long that had waited */
+    int64_t pool_waiting; /* lanes and reads that wait for a connection */
+    struct ops_service_waits waits;
     struct lanes_stats lanes;
     int64_t calls_in_flight, orders_in_flight;
+    size_t methods_count;
+    struct rpc_method_calls methods[RPC_METHODS_MAX]; /* of the calls in flight */
     int64_t sale_streams, event_streams, connections;
     bool has_sessions; /* else the two that follow say nothing */
     struct store_sessions sessions;

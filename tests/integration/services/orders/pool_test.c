@@ -1,5 +1,6 @@
 /* That the pool's figures are right: each of the three places that tell them, while every
  * connection is at work and work waits, and when it is over. */
+#include "base/check.h"
 #include "base/clock.h"
 #include "orders_calls.h"
 #include "orders_process.h"
@@ -21,6 +22,9 @@
 #include <cmocka.h>
 
 #define BODY_BYTES (256 * 1024)
+
+#define PLACE_ORDER "stampede.orders.v1.OrderService/PlaceOrder"
+#define GET_SALE    "stampede.sales.v1.SaleService/GetSale"
 
 static struct scratch_postgres server;
 static struct orders_process process;
@@ -241,6 +245,25 @@ static void wait_until(bool (*is_so)(void), const char *what)
                   (int)((clock_monotonic_ns() - begun_ns) / CLOCK_NS_PER_MS));
 }
 
+/* A member of what /limits tells of the pool in detail. */
+static double detail(const char *member)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "\"%s\":", member);
+    return figure("/limits", "{\"name\":\"pool_connections\"", text);
+}
+
+/* Calls in flight of one method, by GetStatus; -1: it is not listed. */
+static int calls_of(const Stampede__Ops__V1__CallsStatus *calls, const char *method)
+{
+    for (size_t i = 0; i < calls->n_by_method; i++) {
+        if (strcmp(calls->by_method[i]->method, method) == 0) {
+            return calls->by_method[i]->in_flight;
+        }
+    }
+    return -1;
+}
+
 static bool status_says_exhausted(void)
 {
     const Stampede__Ops__V1__GetStatusResponse *status;
@@ -250,7 +273,10 @@ static bool status_says_exhausted(void)
                  status->pool->longest_wait_us > 0 && status->lanes->lanes == 2 &&
                  status->lanes->ready >= 1 && status->lanes->orders_deciding >= 1 &&
                  status->lanes->orders_waiting >= 1 && status->lanes->jobs_waiting >= 1 &&
-                 status->calls->in_flight >= 4 && status->calls->connections >= 2;
+                 status->calls->in_flight >= 4 && status->calls->connections >= 2 &&
+                 calls_of(status->calls, PLACE_ORDER) >= 1 &&
+                 calls_of(status->calls, GET_SALE) >= 1 &&
+                 calls_of(status->calls, "stampede.sales.v1.SaleService/PauseSale") == 0;
     rpc_reply_free(reply);
     return is_so;
 }
@@ -262,11 +288,19 @@ static bool limits_say_exhausted(void)
            in_use("pool_longest_wait_milliseconds") >= 1 && in_use("lanes_ready") >= 1;
 }
 
+static bool detail_says_exhausted(void)
+{
+    return detail("active") == 2 && detail("idle") == 0 && detail("connecting") == 0 &&
+           detail("waiting") >= 2 && detail("longestWaitMs") >= 1;
+}
+
 static bool metrics_say_exhausted(void)
 {
     return metric("stampede_pool_connections{state=\"active\"}") == 2 &&
            metric("stampede_pool_connections{state=\"idle\"}") == 0 &&
-           metric("stampede_pool_waiting") >= 2 && metric("stampede_pool_connections_limit") == 2;
+           metric("stampede_pool_waiting") >= 2 && metric("stampede_pool_connections_limit") == 2 &&
+           metric("stampede_rpc_in_flight{method=\"" PLACE_ORDER "\"}") >= 1 &&
+           metric("stampede_rpc_in_flight{method=\"" GET_SALE "\"}") >= 1;
 }
 
 static bool something_was_late(void)
@@ -283,6 +317,74 @@ static bool metrics_say_idle(void)
 /* --- Exhausted ---------------------------------------------------------------------------------
  */
 
+/* The histogram of waits in /metrics, all kinds of work together. rest is what follows the label of
+ * the kind, with its comma. */
+static double waits_metric(const char *suffix, const char *rest)
+{
+    static const char *const kinds[] = {"orders", "changes", "act", "sweep", "read", "lookup"};
+    char series[128];
+    double sum = 0;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        snprintf(series, sizeof(series), "stampede_pool_wait_seconds%s{work=\"%s\"%s}", suffix,
+                 kinds[i], rest);
+        double value = metric(series);
+        assert_true(value >= 0);
+        sum += value;
+    }
+    return sum;
+}
+
+/* The count of one bucket in /limits. */
+static double detail_bucket(double up_to_seconds)
+{
+    char bucket[64];
+    snprintf(bucket, sizeof(bucket), "{\"upToSeconds\":%g,", up_to_seconds);
+    return figure("/limits", bucket, "\"count\":");
+}
+
+/* A figure of GetStatus, another place's of the same later on, and GetStatus' again: it only grows,
+ * so that what lies between is the same figure. */
+static void assert_between(int64_t before, double there, int64_t after)
+{
+    assert_true((double)before <= there);
+    assert_true(there <= (double)after);
+}
+
+/* The histogram is the same one wherever it is told, bucket by bucket. */
+static void assert_histograms_agree(void)
+{
+    const Stampede__Ops__V1__GetStatusResponse *first, *last;
+    struct rpc_reply *before = get_status(&first);
+    size_t count = first->pool->n_wait_buckets;
+    double limits[16], metrics[16];
+    char rest[32];
+    assert_in_range(count, 10, COUNT_OF(limits));
+    for (size_t i = 0; i < count; i++) {
+        double seconds = (double)first->pool->wait_buckets[i]->up_to_us / 1e6;
+        limits[i] = detail_bucket(seconds);
+        snprintf(rest, sizeof(rest), ",le=\"%g\"", seconds);
+        metrics[i] = waits_metric("_bucket", rest);
+    }
+    double limits_count = figure("/limits", "\"waits\":{", "\"count\":");
+    double metrics_count = waits_metric("_count", "");
+    double metrics_sum = waits_metric("_sum", "");
+    struct rpc_reply *after = get_status(&last);
+    for (size_t i = 0; i < count; i++) {
+        int64_t from = first->pool->wait_buckets[i]->count;
+        int64_t to = last->pool->wait_buckets[i]->count;
+        assert_between(from, limits[i], to);
+        assert_between(from, metrics[i], to);
+        assert_true(i == 0 || from >= first->pool->wait_buckets[i - 1]->count);
+        assert_true(from <= first->pool->waits_count);
+    }
+    assert_between(first->pool->waits_count, limits_count, last->pool->waits_count);
+    assert_between(first->pool->waits_count, metrics_count, last->pool->waits_count);
+    assert_between(first->pool->waits_total_us - 1, metrics_sum * 1e6,
+                   last->pool->waits_total_us + 1);
+    rpc_reply_free(before);
+    rpc_reply_free(after);
+}
+
 static void assert_sums_agree(void)
 {
     const Stampede__Ops__V1__GetStatusResponse *status;
@@ -292,6 +394,7 @@ static void assert_sums_agree(void)
     assert_true(status->pool->wait_timeouts >= 1);
     assert_int_equal(status->pool->wait_timeouts,
                      (int64_t)metric("stampede_pool_wait_timeouts_total"));
+    assert_int_equal(status->pool->wait_timeouts, (int64_t)detail("timeouts"));
     rpc_reply_free(reply);
     assert_true(metric("stampede_pool_wait_seconds_count{work=\"orders\"}") > 0);
     assert_true(metric("stampede_pool_wait_seconds_sum{work=\"orders\"}") > 0.02);
@@ -314,15 +417,18 @@ static void pool_exhausted_shows_everywhere_and_recovers(void **state)
     char body[512];
     (void)state;
 
+    orders_process_wait_log(&process, "\"event\":\"pool_starting\",\"program\":\"stampede-orders\","
+                                      "\"size\":2,\"connecting\":2,");
     orders_process_wait_log(&process, "\"event\":\"pool\"");
     lock_begin(&locker, "LOCK TABLE sales IN ACCESS EXCLUSIVE MODE");
     callers_begin(&callers);
     wait_until(status_says_exhausted, "GetStatus says so");
     wait_until(limits_say_exhausted, "/limits says so");
+    wait_until(detail_says_exhausted, "/limits says so in detail");
     wait_until(metrics_say_exhausted, "/metrics says so");
     wait_until(something_was_late, "deadlines have passed");
     assert_int_equal(orders_process_get(&process, "/livez?verbose", body, sizeof(body)), 200);
-    assert_non_null(strstr(body, "[+]workers ok\n[+]janitor ok\n"));
+    assert_non_null(strstr(body, "[+]workers ok\n[+]janitor ok\n[+]grpc ok\n"));
     assert_int_equal(orders_process_get(&process, "/readyz?verbose", body, sizeof(body)), 200);
     assert_non_null(strstr(body, "[+]database ok\n[+]serving ok\n"));
     lock_end(&locker);
@@ -330,6 +436,7 @@ static void pool_exhausted_shows_everywhere_and_recovers(void **state)
     wait_until(metrics_say_idle, "nothing waits any more");
     rpc_reply_free(orders_client_place(&admin, sale_ids[0], "afterwards", "k", 1));
     assert_sums_agree();
+    assert_histograms_agree();
     orders_process_wait_log(&process, "\"event\":\"slow_wait\",\"program\":\"stampede-orders\","
                                       "\"work\":\"orders\",\"for\":\"connection\"");
     orders_process_wait_log(&process, "\"work\":\"read\"");
