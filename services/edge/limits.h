@@ -97,6 +97,8 @@
 #define EDGE_LOOP_WAIT_MAX_MS 1000
 /* A loop that has not turned for so long is stuck: /livez says so. */
 #define EDGE_LOOP_TURN_MAX_MS INT64_C(15000)
+/* The same of the channel's thread, which wakes at least every second too. */
+#define EDGE_CHANNEL_TURN_MAX_MS INT64_C(15000)
 /* After accept ran out of descriptors. */
 #define EDGE_ACCEPT_PAUSE_MS 100
 /* While draining, an idle connection has this long to send a request that was on its way. */

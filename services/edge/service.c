@@ -223,6 +223,18 @@ static bool are_loops_turning(void *data, char *ret_reason, size_t reason_bytes)
     return false;
 }
 
+/* Whether the thread that all replies come on turns: nothing that it calls may block. */
+static bool is_channel_turning(void *data, char *ret_reason, size_t reason_bytes)
+{
+    const struct service *service = data;
+    int64_t turn_ms = rpc_channel_turn_ns(service->channel) / CLOCK_NS_PER_MS;
+    if (turn_ms <= EDGE_CHANNEL_TURN_MAX_MS) {
+        return true;
+    }
+    (void)snprintf(ret_reason, reason_bytes, "no turn for %" PRId64 " ms", turn_ms);
+    return false;
+}
+
 /* Channel thread. */
 static void on_ready(bool ready, void *data)
 {
@@ -357,6 +369,7 @@ static int make_ops(struct service *service)
     };
     const struct ops_check live_checks[] = {
         {"loops", are_loops_turning, service},
+        {"channel", is_channel_turning, service},
     };
     const struct ops_server_config config = {
         .host = address->host,
