@@ -124,6 +124,16 @@ static int count_told(const char *kind)
     return stack_count_log(&stack, "stampede-orders", text);
 }
 
+static void wait_for_answers(const struct steady *load, unsigned more)
+{
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    unsigned enough = steady_answered(load) + more;
+    while (steady_answered(load) < enough) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        sleep_ms(10);
+    }
+}
+
 /* --- A server that comes ---------------------------------------------------------------------- */
 
 static void *run_restart(void *data)
@@ -188,6 +198,59 @@ static void conditions_postgres_killed_and_started_goes_on(void **state)
     assert_told_while_waiting();
     assert_true(stack_count_log(&stack, "stampede-orders", "\"database_lost\"") > lost);
     restart_postgres_and_wait("PostgreSQL killed");
+    stack_audit(&stack);
+}
+
+/* Has the server wait for a standby that there is not, so that no COMMIT is answered; and waits
+ * until one hangs there. */
+static void hold_commits(void)
+{
+    char count[16];
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    execute(stack.postgres.admin_url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    execute(stack.postgres.admin_url, "SELECT pg_reload_conf()");
+    do {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        assert_int_equal(scratch_postgres_query(stack.postgres.admin_url,
+                                                "SELECT count(*) FROM pg_stat_activity WHERE "
+                                                "usename = 'stampede' AND wait_event = 'SyncRep'",
+                                                count, sizeof(count)),
+                         0);
+    } while (strcmp(count, "0") == 0);
+}
+
+/* A crash with COMMITs in flight: for seconds the service asks what became of them, and all the
+ * while it says that it has no database. Each order is told the truth in the end. */
+static void conditions_postgres_killed_in_a_commit_is_told_at_once(void **state)
+{
+    static struct steady_orders orders = {.name = "commits"};
+    struct steady_report report;
+    (void)state;
+    snprintf(orders.sale_id, sizeof(orders.sale_id), "%s", sale_id);
+    struct steady *load = steady_start(&(struct steady_plan){
+        .port = stack.edge_port,
+        .connections = CONNECTIONS,
+        .per_second = PER_SECOND,
+        .write_request = steady_write_order,
+        .data = &orders,
+    });
+    wait_for_answers(load, PER_SECOND);
+    hold_commits();
+    execute(stack.postgres.admin_url, "ALTER SYSTEM RESET synchronous_standby_names");
+    int64_t killed_ns = clock_monotonic_ns();
+    assert_int_equal(scratch_postgres_kill(&stack.postgres), 0);
+    wait_not_ready("0 of 5 connections");
+    print_message("PostgreSQL killed in a COMMIT: told %.0f ms after it was killed\n",
+                  (double)(clock_monotonic_ns() - killed_ns) / 1e6);
+    assert_told_while_waiting();
+    restart_postgres_and_wait("PostgreSQL killed in a COMMIT");
+    wait_for_answers(load, PER_SECOND);
+    steady_stop(load, &report);
+    steady_report_print(&report, "PostgreSQL killed in a COMMIT");
+    assert_int_equal(report.lost, 0);
+    assert_int_equal(report.refused, 0);
+    (void)steady_assert_told_the_truth(&report, &orders, &stack);
+    steady_report_fini(&report);
     stack_audit(&stack);
 }
 
@@ -336,16 +399,6 @@ static void ask_again(const struct steady_report *report, const struct steady_or
     }
 }
 
-static void wait_for_answers(const struct steady *load, unsigned more)
-{
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
-    unsigned enough = steady_answered(load) + more;
-    while (steady_answered(load) < enough) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
-        sleep_ms(10);
-    }
-}
-
 /* The primary dies under load and its synchronous standby takes over: nothing that was acknowledged
  * is lost, nobody was told what is not so, and the service finds the new primary by itself. */
 static void conditions_fail_over_loses_nothing(void **state)
@@ -392,6 +445,7 @@ int main(void)
         cmocka_unit_test(conditions_postgres_that_starts_later_is_waited_for),
         cmocka_unit_test(conditions_postgres_halted_and_started_goes_on),
         cmocka_unit_test(conditions_postgres_killed_and_started_goes_on),
+        cmocka_unit_test(conditions_postgres_killed_in_a_commit_is_told_at_once),
         cmocka_unit_test(conditions_too_many_clients_are_waited_for),
         cmocka_unit_test(conditions_migration_that_comes_later_is_waited_for),
         cmocka_unit_test(conditions_orders_service_that_comes_back_is_found),

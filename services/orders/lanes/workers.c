@@ -31,7 +31,8 @@ struct worker {
     struct workers *workers;
     size_t index;
     enum lane_duty duty;
-    const struct store *store;
+    struct store store; /* with this worker as its waiter */
+    bool is_joined;
     pthread_t thread;
     _Atomic enum worker_state state;
     atomic_int_fast64_t turned_ns; /* when it last began something */
@@ -54,7 +55,7 @@ static int64_t now_ns(const struct worker *worker)
 /* Tries to connect until it works (true) or the lanes stop (false). */
 static bool connect_or_stop(struct worker *worker)
 {
-    const struct store *store = worker->store;
+    const struct store *store = &worker->store;
     while (!store->wait_connected(store->data, now_ns(worker) + CONNECT_SLICE_NS)) {
         if (lanes_is_stopping(worker->workers->config.lanes)) {
             return false;
@@ -63,13 +64,63 @@ static bool connect_or_stop(struct worker *worker)
     return true;
 }
 
+/* Says to the lanes, and to whoever watches, whether this worker takes part. */
+static void set_joined(struct worker *worker, bool is_joined)
+{
+    const struct workers_config *config = &worker->workers->config;
+    if (worker->is_joined == is_joined) {
+        return;
+    }
+    worker->is_joined = is_joined;
+    if (is_joined) {
+        lanes_work_joined(config->lanes, worker->duty);
+    } else {
+        lanes_work_left(config->lanes, worker->duty);
+    }
+    config->observer.on_connection(config->observer.data, worker->index, is_joined);
+}
+
+static void note_turn(struct worker *worker, enum worker_state state)
+{
+    atomic_store(&worker->turned_ns, now_ns(worker));
+    atomic_store(&worker->state, state);
+}
+
+/*
+ * A task needs the connection again, to find out what became of its COMMIT, and may ask for
+ * seconds. The worker takes no part meanwhile, once that takes longer than a quick reconnection:
+ * nobody is to wait for it, nor to be told that there is a database.
+ */
+static bool wait_in_task(void *data, int64_t deadline_ns)
+{
+    struct worker *worker = data;
+    const struct store *store = &worker->store;
+    int64_t now = now_ns(worker);
+
+    if (store->wait_connected(store->data, now)) {
+        return true;
+    }
+    atomic_store(&worker->state, WORKER_CONNECTING);
+    bool is_back =
+        store->wait_connected(store->data, clock_earlier(deadline_ns, now + RECONNECT_QUICK_NS));
+    if (!is_back && now_ns(worker) < deadline_ns) {
+        set_joined(worker, false);
+        is_back = store->wait_connected(store->data, deadline_ns);
+    }
+    if (is_back) {
+        set_joined(worker, true);
+        note_turn(worker, WORKER_ACTIVE);
+    }
+    return is_back;
+}
+
 static void work_on_orders(struct worker *worker)
 {
     const struct workers_config *config = &worker->workers->config;
     struct place_orders_item *items[LANES_BATCH_MAX];
     struct lane_task *task = &worker->task;
     struct place_orders use_case = {
-        .store = worker->store,
+        .store = &worker->store,
         .system = config->system,
         .transaction_ns_max = config->transaction_ns_max,
         .decision_ns_max = config->decision_ns_max,
@@ -90,7 +141,7 @@ static void work_on_changes(struct worker *worker)
     struct settle_orders_item *items[LANES_BATCH_MAX];
     struct lane_task *task = &worker->task;
     struct settle_orders use_case = {
-        .store = worker->store,
+        .store = &worker->store,
         .system = config->system,
         .transaction_ns_max = config->transaction_ns_max,
         .decision_ns_max = config->decision_ns_max,
@@ -111,7 +162,7 @@ static void work_on_sweep(struct worker *worker)
     const struct workers_config *config = &worker->workers->config;
     struct lane_task *task = &worker->task;
     struct sweep_sale use_case = {
-        .store = worker->store,
+        .store = &worker->store,
         .deadline_ns = now_ns(worker) + config->transaction_ns_max,
     };
     size_t expired = 0;
@@ -130,7 +181,7 @@ static void work_on_sweep(struct worker *worker)
 
 static enum store_result look_up(struct worker *worker)
 {
-    const struct store *store = worker->store;
+    const struct store *store = &worker->store;
     struct lane_task *task = &worker->task;
     int64_t deadline_ns = now_ns(worker) + worker->workers->config.transaction_ns_max;
     return store->known_sales(store->data, task->sale_ids, task->sale_count, deadline_ns,
@@ -159,7 +210,7 @@ static void run_job(struct worker *worker)
     if (worker->task.is_late) {
         job->refuse(job, VERDICT_OVERLOADED);
     } else {
-        job->run(job, worker->store, &worker->arena);
+        job->run(job, &worker->store, &worker->arena);
     }
 }
 
@@ -195,17 +246,12 @@ static void work_on_task(struct worker *worker)
     UNREACHABLE("these two are no work");
 }
 
-static void note_turn(struct worker *worker, enum worker_state state)
-{
-    atomic_store(&worker->turned_ns, now_ns(worker));
-    atomic_store(&worker->state, state);
-}
-
 /* Works while there is a connection; true when it was lost, false when the lanes stop. */
 static bool work_until_lost(struct worker *worker)
 {
     const struct workers_observer *observer = &worker->workers->config.observer;
-    const struct store *store = worker->store;
+    const struct store *store = &worker->store;
+    set_joined(worker, true);
     do {
         note_turn(worker, WORKER_IDLE);
         lanes_work_take(worker->workers->config.lanes, worker->duty, &worker->task);
@@ -227,7 +273,7 @@ static bool work_until_lost(struct worker *worker)
  * stop (false). */
 static bool work_until_gone(struct worker *worker)
 {
-    const struct store *store = worker->store;
+    const struct store *store = &worker->store;
     do {
         if (!work_until_lost(worker)) {
             return false;
@@ -240,16 +286,12 @@ static bool work_until_gone(struct worker *worker)
 static void *worker_main(void *data)
 {
     struct worker *worker = data;
-    const struct workers_config *config = &worker->workers->config;
     bool goes_on = true;
 
     while (goes_on && connect_or_stop(worker)) {
-        lanes_work_joined(config->lanes, worker->duty);
-        config->observer.on_connection(config->observer.data, worker->index, true);
         goes_on = work_until_gone(worker);
         atomic_store(&worker->state, WORKER_CONNECTING);
-        lanes_work_left(config->lanes, worker->duty);
-        config->observer.on_connection(config->observer.data, worker->index, false);
+        set_joined(worker, false);
     }
     return NULL;
 }
@@ -270,7 +312,8 @@ static int start_worker(struct workers *workers, size_t index)
     worker->workers = workers;
     worker->index = index;
     worker->duty = duty_of(index, workers->config.count);
-    worker->store = &workers->config.stores[index];
+    worker->store = workers->config.stores[index];
+    worker->store.waiter = (struct store_waiter){.wait = wait_in_task, .data = worker};
     atomic_init(&worker->state, WORKER_CONNECTING);
     atomic_init(&worker->turned_ns, now_ns(worker));
     arena_init(&worker->arena, ARENA_BLOCK_BYTES, ARENA_BYTES_MAX);

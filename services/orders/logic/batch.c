@@ -129,7 +129,7 @@ static bool wants_repeat(const struct run *run, struct range *range, const struc
     }
     if (live->in_doubt) {
         return repeat_pause_take(&range->pause, system, live->attempts_end_ns) &&
-               store->wait_connected(store->data, live->attempts_end_ns);
+               store_wait_connected(store, live->attempts_end_ns);
     }
     if (result == STORE_UNAVAILABLE && !range->reconnected) {
         range->reconnected = true;

@@ -97,7 +97,7 @@ static enum verdict create(const struct create_sale *use_case,
         bool repeats = result == STORE_CONFLICT ||
                        (in_doubt && result != STORE_BROKEN && result != STORE_REJECTED);
         if (!repeats || !repeat_pause_take(&pause, system, deadline_ns) ||
-            !store->wait_connected(store->data, deadline_ns)) {
+            !store_wait_connected(store, deadline_ns)) {
             return verdict_of_failure(result, in_doubt);
         }
     }

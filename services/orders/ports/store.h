@@ -237,6 +237,23 @@ struct store {
     /* Which of count sales exist: ret_known[i] for each. */
     enum store_result (*known_sales)(void *data, const struct uuid *sale_ids, size_t count,
                                      int64_t deadline_ns, struct arena *arena, bool *ret_known);
+
+    /* Whoever owns the connection and has to know how long work waits for it; wait is NULL where
+     * nobody does. See store_wait_connected. */
+    struct store_waiter {
+        bool (*wait)(void *data, int64_t deadline_ns);
+        void *data;
+    } waiter;
 };
+
+/* As wait_connected, for whoever has work in hand that needs the connection again: its owner is
+ * asked to wait, if it has said so, and so learns of it while the work is not over. */
+static inline bool store_wait_connected(const struct store *store, int64_t deadline_ns)
+{
+    if (store->waiter.wait != NULL) {
+        return store->waiter.wait(store->waiter.data, deadline_ns);
+    }
+    return store->wait_connected(store->data, deadline_ns);
+}
 
 #endif

@@ -18,7 +18,9 @@ struct crowd {
     struct fake_connection connections[4];
     struct store stores[4];
     struct workers *workers;
-    atomic_int losses; /* told of */
+    atomic_int losses;                   /* told of */
+    struct lanes_stage_caller *in_doubt; /* NULL or whose answer must not have come at a loss */
+    bool was_told_first;
 };
 
 static void ignore_batch(void *data, const struct lane_task *done, int64_t duration_ns)
@@ -45,12 +47,20 @@ static void count_losses(void *data, size_t worker, bool connected)
 {
     struct crowd *crowd = data;
     (void)worker;
+    if (!connected && crowd->in_doubt != NULL) {
+        struct lanes_stats stats = lanes_stats(lanes_stage.lanes);
+        crowd->was_told_first = atomic_load(&crowd->in_doubt->answered) == 0 &&
+                                !stats.orders_served && stats.orders_deciding > 0;
+        crowd->in_doubt = NULL;
+    }
     atomic_fetch_add(&crowd->losses, !connected);
 }
 
 static void start_workers(struct crowd *crowd, size_t count)
 {
     atomic_init(&crowd->losses, 0);
+    crowd->in_doubt = NULL;
+    crowd->was_told_first = false;
     for (size_t i = 0; i < count; i++) {
         crowd->stores[i] = fake_store_of(&crowd->connections[i], &lanes_stage.database);
     }
@@ -166,6 +176,38 @@ static void workers_lost_connection_comes_back(void **state)
     stop_workers(&crowd);
 }
 
+/*
+ * The database goes away with a COMMIT in flight, and the worker asks for seconds what became of
+ * it: whoever comes meanwhile is refused at once, and readiness ends, long before that is known.
+ */
+static void workers_in_doubt_take_no_part_while_the_database_is_away(void **state)
+{
+    (void)state;
+    static struct lanes_stage_caller caller;
+    struct crowd crowd;
+    lanes_stage_make(1000, 4);
+    struct uuid sale_id = fake_database_add_sale(&lanes_stage.database, 10, 0);
+    start_workers(&crowd, 1);
+    fake_database_add_step(&lanes_stage.database, (struct fake_step){.where = FAKE_STORE,
+                                                                     .result = STORE_UNKNOWN,
+                                                                     .committed = true,
+                                                                     .goes_down = true});
+    crowd.in_doubt = &caller;
+    lanes_stage_submit(&caller, &sale_id, 2, "a");
+    lanes_stage_wait_answered(&caller);
+    assert_int_equal(caller.orders[0].item.verdict, VERDICT_OUTCOME_UNKNOWN);
+    assert_true(crowd.was_told_first);
+    assert_int_equal(atomic_load(&crowd.losses), 1);
+    atomic_store(&lanes_stage.database.is_down, false);
+    while (lanes_stats(lanes_stage.lanes).workers < 1) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+    lanes_stage_submit(&caller, &sale_id, 2, "a");
+    lanes_stage_wait_answered(&caller);
+    assert_int_equal(caller.orders[0].item.verdict, VERDICT_REPLAYED);
+    stop_workers(&crowd);
+}
+
 static void lose_connection(struct lane_job *job, const struct store *store, struct arena *arena)
 {
     ((struct fake_connection *)store->data)->is_lost = true;
@@ -211,6 +253,7 @@ int main(void)
         TEST(workers_single_connection_takes_turns),
         TEST(workers_lost_connection_comes_back),
         TEST(workers_quick_reconnection_refuses_nothing),
+        TEST(workers_in_doubt_take_no_part_while_the_database_is_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
