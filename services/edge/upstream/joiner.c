@@ -233,6 +233,7 @@ static void answer_all(struct joiner *joiner, struct joiner_call *call,
     CHECK(call->_state == JOINER_OVERTAKEN);
     bool has_company = call->_reads.count > 1;
     struct list_link *link;
+    rate_add(&joiner->_rate, call->_reads.count, now_ns(joiner));
     while ((link = list_first(&call->_reads)) != NULL) {
         struct joiner_read *read = read_of(link);
         read->has_company = has_company;
@@ -318,6 +319,7 @@ int joiner_init(struct joiner *joiner, const struct joiner_config *config,
     list_init(&joiner->_free_calls);
     list_init(&joiner->_leading);
     list_init(&joiner->_by_deadline);
+    rate_init(&joiner->_rate, now_ns(joiner));
     for (size_t i = 0; i < config->calls_max; i++) {
         list_init(&joiner->_calls[i]._reads);
         free_call(joiner, &joiner->_calls[i]);
@@ -340,6 +342,13 @@ static bool refuse(const char *why, struct attempt_answer *ret_answer)
 {
     *ret_answer = (struct attempt_answer){
         .verdict = ATTEMPT_SAY_OVERLOADED, .why = why, .retry_after_ms = EDGE_RETRY_AFTER_MIN_MS};
+    return false;
+}
+
+static bool refuse_for_room(const struct joiner *joiner, struct attempt_answer *ret_answer)
+{
+    (void)refuse(attempt_why_full, ret_answer);
+    ret_answer->retry_after_ms = rate_wait_ms(&joiner->_rate, joiner_reads(joiner));
     return false;
 }
 
@@ -367,7 +376,7 @@ static bool send_alone(struct joiner *joiner, struct joiner_read *read,
 {
     struct joiner_call *call = take_call(joiner, question, hash);
     if (call == NULL) {
-        return refuse(attempt_why_full, ret_answer);
+        return refuse_for_room(joiner, ret_answer);
     }
     call->deadline_ns = read->deadline_ns;
     if (!start(joiner, call, ret_answer)) {
@@ -386,7 +395,7 @@ bool joiner_submit(struct joiner *joiner, struct joiner_read *read,
         return refuse(attempt_why_disconnected, ret_answer);
     }
     if (joiner->_by_deadline.count >= joiner->_config.reads_max) {
-        return refuse(attempt_why_full, ret_answer);
+        return refuse_for_room(joiner, ret_answer);
     }
     uint64_t hash = hash_of(joiner, question);
     struct joiner_call *leader = find_leader(joiner, question, hash);
@@ -395,7 +404,7 @@ bool joiner_submit(struct joiner *joiner, struct joiner_read *read,
     }
     struct joiner_call *call = gathering_behind(joiner, leader, question);
     if (call == NULL) {
-        return refuse(attempt_why_full, ret_answer);
+        return refuse_for_room(joiner, ret_answer);
     }
     enter(joiner, call, read);
     return true;

@@ -38,6 +38,7 @@
 #include "base/list.h"
 #include "edge/limits.h"
 #include "edge/upstream/attempt.h"
+#include "edge/upstream/rate.h"
 #include "edge/upstream/unary.h"
 
 #include <stdbool.h>
@@ -131,6 +132,7 @@ struct joiner {
     struct list _free_calls;
     struct list _leading; /* by the time at which they are overtaken */
     struct list _by_deadline;
+    struct rate _rate; /* of reads that were answered */
 };
 
 /* The port is copied. Errors: -ENOMEM. */
@@ -145,8 +147,9 @@ bool joiner_takes(const struct joiner_question *question);
 
 /*
  * Takes in a read whose question joiner_takes, and sends its call unless one like it is in flight.
- * False when it is refused (no connection, no room): then *ret_answer says why and the read is
- * outside. Calls the port's send, never its answer.
+ * False when it is refused (no connection, no room): then *ret_answer says why, where there is no
+ * room how long the reads before it will take, and the read is outside. Calls the port's send,
+ * never its answer.
  */
 bool joiner_submit(struct joiner *joiner, struct joiner_read *read,
                    const struct joiner_question *question,

@@ -28,6 +28,7 @@ int unary_init(struct unary *unary, size_t calls_max, int64_t retry_pause_ms,
     list_init(&unary->_free_calls);
     list_init(&unary->_pausing);
     list_init(&unary->_by_deadline);
+    rate_init(&unary->_rate, port->now_ns(port->data));
     for (size_t i = 0; i < calls_max; i++) {
         unary->_calls[i].slot = i;
         list_push_back(&unary->_free_calls, &unary->_calls[i]._link);
@@ -101,6 +102,7 @@ bool unary_submit(struct unary *unary, struct unary_request *request,
      */
     if (unary->_free_calls.count <= unary->_pausing.count) {
         refuse(attempt_why_full, ret_answer);
+        ret_answer->retry_after_ms = rate_wait_ms(&unary->_rate, unary_calls_in_flight(unary));
         return false;
     }
     request->_history = (struct attempt_history){.unresolved = false};
@@ -203,6 +205,7 @@ void unary_complete(struct unary *unary, struct unary_call *call, enum attempt_r
         detach_call(request);
     }
     list_push_front(&unary->_free_calls, &call->_link);
+    rate_add(&unary->_rate, 1, unary->_port.now_ns(unary->_port.data));
     if (request != NULL) {
         apply(unary, request, result, detail);
     }

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "edge/upstream/attempt.h"
+#include "edge/upstream/rate.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,6 +76,7 @@ struct unary {
     size_t _calls_max;
     int64_t _retry_pause_ms;
     int64_t _ticked_at_ns;
+    struct rate _rate; /* of calls that returned */
 };
 
 /* The port is copied. Errors: -ENOMEM. */
@@ -86,8 +88,8 @@ void unary_fini(struct unary *unary);
 
 /*
  * Sends a request at once. False when it is refused (no connection, or calls_max requests and calls
- * inside, pausing ones included): then *ret_answer says why. Calls the port's send, never its
- * answer.
+ * inside, pausing ones included): then *ret_answer says why, and where there is no room how long
+ * the calls before it will take. Calls the port's send, never its answer.
  */
 bool unary_submit(struct unary *unary, struct unary_request *request,
                   struct attempt_answer *ret_answer) MUST_CHECK;

@@ -34,6 +34,7 @@ void answers_add(struct answers *answers, struct lane_entry *entry, enum verdict
         break;
     case LANE_ACTS:
         job_of(entry)->_refusal = verdict;
+        job_of(entry)->retry_after_ms = retry_after_ms;
         break;
     case LANE_SWEEP:
     case LANE_KINDS:

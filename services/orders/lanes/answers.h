@@ -13,7 +13,7 @@ struct answers {
 
 void answers_init(struct answers *answers);
 
-/* Answers an entry that is on no list. retry_after_ms is for orders and changes. */
+/* Answers an entry that is on no list. retry_after_ms is for OVERLOADED. */
 void answers_add(struct answers *answers, struct lane_entry *entry, enum verdict verdict,
                  int64_t retry_after_ms);
 

@@ -28,9 +28,34 @@ size_t lane_depth(const struct lane *lane)
     return lane->queues[LANE_ORDERS].count + lane->queues[LANE_CHANGES].count;
 }
 
-int64_t lane_retry_after_ms(const struct lane *lane, int64_t now_ns)
+int64_t lane_retry_after_ms(const struct lane *lane, enum lane_kind kind, int64_t now_ns)
 {
+    if (kind == LANE_ACTS) {
+        return lane_rate_retry_after_ms(&lane->act_rate, now_ns, lane->queues[LANE_ACTS].count);
+    }
     return lane_rate_retry_after_ms(&lane->rate, now_ns, lane_depth(lane));
+}
+
+void lane_resume_rates(struct lane *lane, int64_t now_ns)
+{
+    lane_rate_resume(&lane->rate, now_ns);
+    lane_rate_resume(&lane->act_rate, now_ns);
+}
+
+/* Nothing counts as slow that had nothing to answer. */
+static void note(struct lane_rate *rate, int64_t now_ns, size_t answered, size_t waiting)
+{
+    if (answered + waiting > 0) {
+        lane_rate_add(rate, now_ns, answered);
+    } else {
+        lane_rate_resume(rate, now_ns);
+    }
+}
+
+void lane_note_answered(struct lane *lane, int64_t now_ns, size_t answered, size_t acts_answered)
+{
+    note(&lane->rate, now_ns, answered, lane_depth(lane));
+    note(&lane->act_rate, now_ns, acts_answered, lane->queues[LANE_ACTS].count);
 }
 
 void lane_want_sweep(struct lane *lane, int64_t mature_up_to)

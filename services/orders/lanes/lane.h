@@ -22,6 +22,7 @@ struct lane {
     bool is_owned;
     int64_t ready_since_ns; /* where it is ready: since when */
     struct lane_rate rate;  /* of orders and changes */
+    struct lane_rate act_rate;
     struct list_link link;
     UT_hash_handle by_id;
     struct rotation _rotation; /* of the kinds */
@@ -34,8 +35,15 @@ bool lane_is_empty(const struct lane *lane);
 /* Orders and changes that wait: what the rate is about. */
 size_t lane_depth(const struct lane *lane);
 
-/* How long an order or change that this lane refuses should wait. */
-int64_t lane_retry_after_ms(const struct lane *lane, int64_t now_ns);
+/* How long an entry of a kind that this lane refuses should wait: an act for the acts before it,
+ * the others for both of theirs. */
+int64_t lane_retry_after_ms(const struct lane *lane, enum lane_kind kind, int64_t now_ns);
+
+/* There is work again, after a time without any. */
+void lane_resume_rates(struct lane *lane, int64_t now_ns);
+
+/* A turn has ended in which so many orders or changes, or acts, were answered. */
+void lane_note_answered(struct lane *lane, int64_t now_ns, size_t answered, size_t acts_answered);
 
 /* Wishes are as one: they mature what any of them would. */
 void lane_want_sweep(struct lane *lane, int64_t mature_up_to);

@@ -36,6 +36,7 @@ void lanes_destroy(struct lanes *lanes)
         CHECK(lanes->_shared.waiting[kind] == 0 && lanes->_shared.deciding[kind] == 0);
     }
     CHECK(list_is_empty(&lanes->_shared.jobs) && list_is_empty(&lanes->_shared.urgent_jobs));
+    CHECK(lanes->_shared.jobs_deciding == 0);
     lane_table_fini(&lanes->_shared.table);
     crew_fini(&lanes->_shared.crew);
     pthread_mutex_destroy(&lanes->_shared.lock);
@@ -95,9 +96,7 @@ static void submit_locked(struct lanes *lanes, const struct uuid *sale_id, enum 
         if (lane == NULL && list_is_empty(&lanes->_shared.lobby.entries)) {
             lanes->_shared.lobby.since_ns = now;
         }
-        if (lanes_state_load(lanes) == 0) {
-            lane_rate_resume(&lanes->_shared.rate, now);
-        }
+        lanes_state_resume_rate(lanes, kind, now);
         append_locked(lanes, lane, kind, arriving, fitting);
         if (lane != NULL) {
             lanes_state_note_arrival(lanes, lane, was_empty, now, wakes);
@@ -106,8 +105,8 @@ static void submit_locked(struct lanes *lanes, const struct uuid *sale_id, enum 
         }
     }
     if (!list_is_empty(arriving)) {
-        int64_t retry_after_ms =
-            lane != NULL ? lane_retry_after_ms(lane, now) : lanes_state_retry_after_ms(lanes, now);
+        int64_t retry_after_ms = lane != NULL ? lane_retry_after_ms(lane, kind, now)
+                                              : lanes_state_retry_after_ms(lanes, kind, now);
         answers_add_all(answers, arriving, refusal == VERDICT_COUNT ? VERDICT_OVERLOADED : refusal,
                         retry_after_ms);
     }
@@ -166,6 +165,7 @@ void lanes_submit_act(struct lanes *lanes, const struct uuid *sale_id, struct la
 
     list_init(&arriving);
     job->_sale_id = *sale_id;
+    job->retry_after_ms = 0;
     prepare(&job->_entry, LANE_ACTS, &job->_sale_id, &arriving);
     submit(lanes, &job->_sale_id, LANE_ACTS, &arriving);
 }
@@ -193,8 +193,10 @@ static void submit_job(struct lanes *lanes, struct lane_job *job, struct list *q
 {
     enum verdict refusal = VERDICT_COUNT;
     struct crew_wakes wakes = {0};
+    int64_t now = lanes_state_now_ns(lanes);
 
-    job->_entry = (struct lane_entry){._kind = LANE_ACTS, ._since_ns = lanes_state_now_ns(lanes)};
+    job->_entry = (struct lane_entry){._kind = LANE_ACTS, ._since_ns = now};
+    job->retry_after_ms = 0;
     lanes_state_lock(lanes);
     if (lanes->_shared.draining) {
         refusal = VERDICT_DRAINING;
@@ -202,7 +204,11 @@ static void submit_job(struct lanes *lanes, struct lane_job *job, struct list *q
         refusal = VERDICT_DATABASE_UNAVAILABLE;
     } else if (queue->count >= bound) {
         refusal = VERDICT_OVERLOADED;
+        job->retry_after_ms = lanes_state_job_retry_after_ms(lanes, now);
     } else {
+        if (lanes->_shared.jobs.count + lanes->_shared.jobs_deciding == 0) {
+            lane_rate_resume(&lanes->_shared.job_rate, now);
+        }
         list_push_back(queue, &job->_entry._link);
         crew_want(&lanes->_shared.crew, LANE_DUTY_READS, &wakes);
     }
@@ -320,7 +326,7 @@ int64_t lanes_retry_after_ms(struct lanes *lanes)
 {
     int64_t now = lanes_state_now_ns(lanes);
     lanes_state_lock(lanes);
-    int64_t ms = lanes_state_retry_after_ms(lanes, now);
+    int64_t ms = lanes_state_retry_after_ms(lanes, LANE_ORDERS, now);
     lanes_state_unlock(lanes);
     return ms;
 }

@@ -93,6 +93,9 @@ struct lane_job {
     void (*run)(struct lane_job *job, const struct store *store, struct arena *arena);
     /* Any thread, also inside lanes_submit_job. */
     void (*refuse)(struct lane_job *job, enum verdict verdict);
+    /* Out, before refuse and run: how long to wait where the answer is OVERLOADED, from how fast
+     * what stood before it is worked off; 0 where that is not known. */
+    int64_t retry_after_ms;
     struct lane_entry _entry;
     struct uuid _sale_id;  /* of an act */
     enum verdict _refusal; /* what it is refused with, once it is */

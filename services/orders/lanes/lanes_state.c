@@ -41,22 +41,44 @@ size_t lanes_state_bound(const struct lanes *lanes, enum lane_kind kind)
     UNREACHABLE("a sweep waits in no queue");
 }
 
-size_t lanes_state_load(const struct lanes *lanes)
+static size_t load_of(const struct lanes *lanes, enum lane_kind kind)
 {
-    return lanes->_shared.waiting[LANE_ORDERS] + lanes->_shared.waiting[LANE_CHANGES] +
-           lanes->_shared.deciding[LANE_ORDERS] + lanes->_shared.deciding[LANE_CHANGES];
+    return lanes->_shared.waiting[kind] + lanes->_shared.deciding[kind];
 }
 
-int64_t lanes_state_retry_after_ms(const struct lanes *lanes, int64_t now_ns)
+/* What waits or is being decided that an entry of this kind shares its rate with. */
+static size_t shared_load(const struct lanes *lanes, enum lane_kind kind)
 {
-    return lane_rate_retry_after_ms(&lanes->_shared.rate, now_ns, lanes_state_load(lanes));
+    return kind == LANE_ACTS ? load_of(lanes, LANE_ACTS)
+                             : load_of(lanes, LANE_ORDERS) + load_of(lanes, LANE_CHANGES);
+}
+
+void lanes_state_resume_rate(struct lanes *lanes, enum lane_kind kind, int64_t now_ns)
+{
+    if (shared_load(lanes, kind) == 0) {
+        lane_rate_resume(kind == LANE_ACTS ? &lanes->_shared.act_rate : &lanes->_shared.rate,
+                         now_ns);
+    }
+}
+
+int64_t lanes_state_retry_after_ms(const struct lanes *lanes, enum lane_kind kind, int64_t now_ns)
+{
+    const struct lane_rate *rate =
+        kind == LANE_ACTS ? &lanes->_shared.act_rate : &lanes->_shared.rate;
+    return lane_rate_retry_after_ms(rate, now_ns, shared_load(lanes, kind));
+}
+
+int64_t lanes_state_job_retry_after_ms(const struct lanes *lanes, int64_t now_ns)
+{
+    return lane_rate_retry_after_ms(&lanes->_shared.job_rate, now_ns,
+                                    lanes->_shared.jobs.count + lanes->_shared.jobs_deciding);
 }
 
 void lanes_state_note_arrival(struct lanes *lanes, struct lane *lane, bool was_empty,
                               int64_t now_ns, struct crew_wakes *wakes)
 {
     if (was_empty && !lane->is_owned) {
-        lane_rate_resume(&lane->rate, now_ns);
+        lane_resume_rates(lane, now_ns);
         lane->ready_since_ns = now_ns;
         CHECK(lane_table_settle(&lanes->_shared.table, lane, &lanes->_shared.table.idle));
         crew_want(&lanes->_shared.crew, LANE_DUTY_ORDERS, wakes);

@@ -23,7 +23,10 @@ struct lanes {
         struct rotation both_rotation; /* of lanes and reads */
         size_t waiting[LANE_QUEUES];   /* in lanes and lobby */
         size_t deciding[LANE_QUEUES];  /* taken and not yet answered */
+        size_t jobs_deciding;          /* taken and not yet done, the urgent ones aside */
         struct lane_rate rate;         /* of all orders and changes */
+        struct lane_rate act_rate;     /* of all acts */
+        struct lane_rate job_rate;     /* of jobs that are not urgent */
         uint64_t late;                 /* entries whose deadline had passed when taken */
         bool draining, cut, stopping;
     } _shared;
@@ -39,11 +42,12 @@ int64_t lanes_state_now_ns(const struct lanes *lanes);
 /* How many of a kind may wait, of all sales; half of it of one. */
 size_t lanes_state_bound(const struct lanes *lanes, enum lane_kind kind);
 
-/* Orders and changes that wait or are being decided. */
-size_t lanes_state_load(const struct lanes *lanes);
+/* Work of a kind is about to come in: where there was none, its rate goes on from here. */
+void lanes_state_resume_rate(struct lanes *lanes, enum lane_kind kind, int64_t now_ns);
 
-/* What a refused caller is told where no lane knows better. */
-int64_t lanes_state_retry_after_ms(const struct lanes *lanes, int64_t now_ns);
+/* What a refused caller is told where no lane knows better; and one whose job is refused. */
+int64_t lanes_state_retry_after_ms(const struct lanes *lanes, enum lane_kind kind, int64_t now_ns);
+int64_t lanes_state_job_retry_after_ms(const struct lanes *lanes, int64_t now_ns);
 
 /* Something came into a lane that was_empty before. */
 void lanes_state_note_arrival(struct lanes *lanes, struct lane *lane, bool was_empty,

@@ -112,12 +112,14 @@ static void take_turn_locked(struct lanes *lanes, struct lane_task *task)
     UNREACHABLE("every kind is listed");
 }
 
-static void take_job_locked(struct list *jobs, struct lane_task *task)
+static void take_job_locked(struct lanes *lanes, struct list *jobs, struct lane_task *task)
 {
     struct list_link *link = list_pop_front(jobs);
     task->kind = LANE_TASK_JOB;
     task->job = LIST_OBJECT(LIST_OBJECT(link, struct lane_entry, _link), struct lane_job, _entry);
     task->_since_ns = task->job->_entry._since_ns;
+    task->_is_urgent = jobs == &lanes->_shared.urgent_jobs;
+    lanes->_shared.jobs_deciding += task->_is_urgent ? 0 : 1;
 }
 
 /* What waits for the connection for reads, as a set of enum read_kind. */
@@ -134,14 +136,14 @@ static void take_read_locked(struct lanes *lanes, struct lane_task *task)
     unsigned turn = rotation_turn(&lanes->_shared.read_rotation, reads_waiting_locked(lanes));
     switch ((enum read_kind)turn) {
     case READ_URGENT:
-        take_job_locked(&lanes->_shared.urgent_jobs, task);
+        take_job_locked(lanes, &lanes->_shared.urgent_jobs, task);
         return;
     case READ_LOBBY:
         lobby_take(&lanes->_shared.lobby, task);
         task->_since_ns = lanes->_shared.lobby.since_ns;
         return;
     case READ_JOB:
-        take_job_locked(&lanes->_shared.jobs, task);
+        take_job_locked(lanes, &lanes->_shared.jobs, task);
         return;
     }
     UNREACHABLE("every kind is listed");
@@ -155,6 +157,9 @@ static void judge_wait_locked(struct lanes *lanes, struct lane_task *task)
     if (task->kind == LANE_TASK_ACT || task->kind == LANE_TASK_JOB) {
         task->is_late = task->job->deadline_ns <= now;
         lanes->_shared.late += task->is_late ? 1 : 0;
+        task->job->retry_after_ms = task->kind == LANE_TASK_ACT
+                                        ? lane_retry_after_ms(task->_lane, LANE_ACTS, now)
+                                        : lanes_state_job_retry_after_ms(lanes, now);
     }
 }
 
@@ -261,7 +266,7 @@ static int64_t end_sifting(struct lanes *lanes, struct lane_task *task, size_t l
 
     lanes_state_lock(lanes);
     lanes->_shared.late += late;
-    int64_t retry_after_ms = lane_retry_after_ms(task->_lane, now);
+    int64_t retry_after_ms = lane_retry_after_ms(task->_lane, kind_of(task), now);
     if (task->count == 0) {
         give_back_locked(lanes, task, now, &wakes);
     }
@@ -305,17 +310,19 @@ void lanes_work_take(struct lanes *lanes, enum lane_duty duty, struct lane_task 
 
 /* --- Finishing ------------------------------------------------------------------------------- */
 
-/* Nothing counts as slow that had no order or change to answer. */
-static void note_answered_locked(struct lanes *lanes, struct lane *lane, int64_t now,
-                                 size_t answered)
+/* Ends a turn's accounts: what it answered, which nobody is deciding any more. */
+static void note_answered_locked(struct lanes *lanes, const struct lane_task *task, int64_t now)
 {
-    if (answered + lane_depth(lane) > 0) {
-        lane_rate_add(&lane->rate, now, answered);
-    } else {
-        lane_rate_resume(&lane->rate, now);
+    size_t acts = task->kind == LANE_TASK_ACT ? 1 : 0;
+    lane_note_answered(task->_lane, now, task->count, acts);
+    if (task->count > 0) {
+        lane_rate_add(&lanes->_shared.rate, now, task->count);
     }
-    if (answered > 0) {
-        lane_rate_add(&lanes->_shared.rate, now, answered);
+    if (acts > 0) {
+        lane_rate_add(&lanes->_shared.act_rate, now, acts);
+    }
+    if (task->kind != LANE_TASK_SWEEP) {
+        lanes->_shared.deciding[kind_of(task)] -= task->count + acts;
     }
 }
 
@@ -342,16 +349,12 @@ static void tell_changes(struct lane_change *const *changes, size_t count, int64
 
 void lanes_work_finish_turn(struct lanes *lanes, struct lane_task *task)
 {
-    struct lane *lane = task->_lane;
     struct crew_wakes wakes = {0};
     int64_t now = lanes_state_now_ns(lanes);
 
     lanes_state_lock(lanes);
-    note_answered_locked(lanes, lane, now, task->count);
-    int64_t retry_after_ms = lane_retry_after_ms(lane, now);
-    if (task->kind != LANE_TASK_SWEEP) {
-        lanes->_shared.deciding[kind_of(task)] -= task->kind == LANE_TASK_ACT ? 1 : task->count;
-    }
+    note_answered_locked(lanes, task, now);
+    int64_t retry_after_ms = lane_retry_after_ms(task->_lane, LANE_ORDERS, now);
     give_back_locked(lanes, task, now, &wakes);
     lanes_state_unlock_and_wake(lanes, &wakes);
     if (task->kind == LANE_TASK_ORDERS) {
@@ -363,9 +366,16 @@ void lanes_work_finish_turn(struct lanes *lanes, struct lane_task *task)
 
 void lanes_work_finish_job(struct lanes *lanes, struct lane_task *task)
 {
+    int64_t now = lanes_state_now_ns(lanes);
+
     CHECK(task->kind == LANE_TASK_JOB);
     lanes_state_lock(lanes);
     lanes->_shared.crew.busy--;
+    if (!task->_is_urgent) {
+        CHECK(lanes->_shared.jobs_deciding > 0);
+        lanes->_shared.jobs_deciding--;
+        lane_rate_add(&lanes->_shared.job_rate, now, 1);
+    }
     lanes_state_unlock(lanes);
 }
 
@@ -384,8 +394,8 @@ static void refuse_entry_locked(struct lookup_end *end, struct lane_entry *entry
 {
     end->lanes->_shared.waiting[entry->_kind]--;
     answers_add(&end->answers, entry, verdict,
-                lane != NULL ? lane_retry_after_ms(lane, end->now)
-                             : lanes_state_retry_after_ms(end->lanes, end->now));
+                lane != NULL ? lane_retry_after_ms(lane, entry->_kind, end->now)
+                             : lanes_state_retry_after_ms(end->lanes, entry->_kind, end->now));
 }
 
 /* Puts what has just left the lobby into its sale's lane, or says why not. */

@@ -31,6 +31,7 @@ struct lane_task {
     int64_t mature_up_to; /* SWEEP */
     struct lane_job *job; /* ACT, JOB */
     bool is_late;         /* ACT, JOB: to be refused, its deadline has passed */
+    bool _is_urgent;      /* JOB */
     int64_t
         waited_ns; /* since a free worker could have taken it; of a turn, since the lane could */
     int64_t _since_ns;

@@ -115,10 +115,19 @@ static void run_job(struct lane_job *lane_job, const struct store *store, struct
     job->_run(job, store, arena);
 }
 
+void calls_refuse_job(const struct calls_job *job, enum verdict verdict)
+{
+    if (verdict != VERDICT_OVERLOADED || job->_job.retry_after_ms == 0) {
+        calls_refuse(job->calls, job->call, verdict);
+        return;
+    }
+    struct rpc_status status = messages_refusal(verdict, job->_job.retry_after_ms);
+    calls_refuse_status(job->calls, job->call, &status);
+}
+
 static void refuse_job(struct lane_job *lane_job, enum verdict verdict)
 {
-    struct calls_job *job = calls_job_of(lane_job);
-    calls_refuse(job->calls, job->call, verdict);
+    calls_refuse_job(calls_job_of(lane_job), verdict);
 }
 
 static void prepare_job(const struct calls *calls, struct rpc_call *call, struct calls_job *job,

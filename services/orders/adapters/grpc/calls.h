@@ -100,6 +100,10 @@ void calls_submit(const struct calls *calls, struct rpc_call *call, struct calls
 void calls_submit_act(const struct calls *calls, struct rpc_call *call, struct calls_job *job,
                       const struct uuid *sale_id, calls_run_fn run);
 
+/* Ends the job's call as calls_refuse does; an OVERLOADED one is asked to wait for as long as what
+ * waits where the job did will take. */
+void calls_refuse_job(const struct calls_job *job, enum verdict verdict);
+
 /* Until when run may block: one transaction, but no longer than the call lives. */
 int64_t calls_job_deadline_ns(const struct calls_job *job);
 

@@ -25,7 +25,7 @@ static void reply(const struct list_orders *self, struct queries_order_page *fou
     char sale_id[UUID_TEXT_CHARS + 1];
 
     if (orders == NULL || messages == NULL) {
-        calls_refuse(self->job.calls, self->job.call, VERDICT_OVERLOADED);
+        calls_refuse_job(&self->job, VERDICT_OVERLOADED);
         return;
     }
     uuid_format(&self->sale_id, sale_id);
@@ -52,7 +52,7 @@ static void run(struct calls_job *job, const struct store *store, struct arena *
     if (verdict == VERDICT_INVALID_FIELD) {
         calls_refuse_fields(job->calls, job->call, &violations);
     } else if (!verdict_is_success(verdict)) {
-        calls_refuse(job->calls, job->call, verdict);
+        calls_refuse_job(job, verdict);
     } else {
         reply(self, &found, arena);
     }

@@ -41,7 +41,7 @@ static void run(struct calls_job *job, const struct store *store, struct arena *
     } else if (verdict == VERDICT_DONE || verdict == VERDICT_REPLAYED) {
         reply(self, &after, verdict == VERDICT_REPLAYED);
     } else {
-        calls_refuse(job->calls, job->call, verdict);
+        calls_refuse_job(job, verdict);
     }
 }
 

@@ -64,7 +64,7 @@ static void run_get_order(struct calls_job *job, const struct store *store, stru
     if (verdict == VERDICT_INVALID_FIELD) {
         calls_refuse_fields(job->calls, job->call, &violations);
     } else if (!verdict_is_success(verdict)) {
-        calls_refuse(job->calls, job->call, verdict);
+        calls_refuse_job(job, verdict);
     } else {
         uuid_format(&self->sale_id, sale_id);
         messages_order(&found.order, sale_id, found.customer_id, &found.unit_price, &reply);

@@ -40,7 +40,7 @@ static void run_create_sale(struct calls_job *job, const struct store *store, st
     if (verdict == VERDICT_INVALID_FIELD) {
         calls_refuse_fields(job->calls, job->call, &violations);
     } else if (!verdict_is_success(verdict)) {
-        calls_refuse(job->calls, job->call, verdict);
+        calls_refuse_job(job, verdict);
     } else {
         messages_sale(&made.sale, made.now_us, &sale);
         reply.sale = &sale.message;
@@ -115,7 +115,7 @@ static void run_get_sale(struct calls_job *job, const struct store *store, struc
     enum verdict verdict =
         queries_get_sale(store, &self->sale_id, calls_job_deadline_ns(job), arena, &found);
     if (!verdict_is_success(verdict)) {
-        calls_refuse(job->calls, job->call, verdict);
+        calls_refuse_job(job, verdict);
         return;
     }
     messages_sale(&found.sale, found.now_us, &reply);
@@ -156,7 +156,7 @@ static void reply_with_page(struct calls_job *job, struct queries_sale_page *fou
     Stampede__Sales__V1__ListSalesResponse reply = STAMPEDE__SALES__V1__LIST_SALES_RESPONSE__INIT;
 
     if (sales == NULL || messages == NULL) {
-        calls_refuse(job->calls, job->call, VERDICT_OVERLOADED);
+        calls_refuse_job(job, VERDICT_OVERLOADED);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -181,7 +181,7 @@ static void run_list_sales(struct calls_job *job, const struct store *store, str
     if (verdict == VERDICT_INVALID_FIELD) {
         calls_refuse_fields(job->calls, job->call, &violations);
     } else if (!verdict_is_success(verdict)) {
-        calls_refuse(job->calls, job->call, verdict);
+        calls_refuse_job(job, verdict);
     } else {
         reply_with_page(job, &found, arena);
     }

@@ -118,6 +118,26 @@ static void answers_credentials_and_names_are_passed_on(void **state)
     assert_string_equal(seen.metadata_request_id, "r-2");
 }
 
+/* How long to wait is best known where the work waits: what the service says of a read or an act of
+ * administration is what the caller gets. */
+static void answers_wait_that_the_service_asks_for_is_passed_on(void **state)
+{
+    static const enum fake_step overloaded[] = {FAKE_OVERLOADED}, placed[] = {FAKE_PLACED};
+    struct scene *scene = *state;
+    fake_orders_script(&scene->fake, overloaded, COUNT_OF(overloaded));
+    edge_process_call(&scene->edge, "POST", "/v1/sales/" EDGE_SALE ":pause", NULL, "",
+                      &scene->answer);
+    edge_process_assert(&scene->answer, 503, "OVERLOADED");
+    assert_header(&scene->answer, "Retry-After", "12");
+    edge_process_call(&scene->edge, "GET", "/v1/sales/" EDGE_SALE, NULL, NULL, &scene->answer);
+    edge_process_assert(&scene->answer, 503, "OVERLOADED");
+    assert_header(&scene->answer, "Retry-After", "12");
+    edge_process_place(&scene->edge, "k", &scene->answer);
+    edge_process_assert(&scene->answer, 503, "OVERLOADED");
+    assert_header(&scene->answer, "Retry-After", "12");
+    fake_orders_script(&scene->fake, placed, COUNT_OF(placed));
+}
+
 /* Every error is a problem document that names the request. */
 static void answers_errors_are_problems(void **state)
 {
@@ -316,6 +336,7 @@ int main(void)
         cmocka_unit_test(answers_pipelined_requests_come_in_order),
         cmocka_unit_test(answers_too_many_connections_are_refused),
         cmocka_unit_test(answers_ops_shows_limits_and_refusals),
+        cmocka_unit_test(answers_wait_that_the_service_asks_for_is_passed_on),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -102,10 +102,12 @@ static void finish_batch(struct rpc_call *call, enum fake_step step,
 
 static void fail_call(struct rpc_call *call, enum rpc_code code, const char *reason)
 {
+    bool is_overload = reason != NULL && strcmp(reason, "OVERLOADED") == 0;
     const struct rpc_status status = {.code = code,
                                       .message = "as the script says",
                                       .reason = reason,
-                                      .domain = CONTRACT_ERROR_DOMAIN};
+                                      .domain = CONTRACT_ERROR_DOMAIN,
+                                      .retry_after_ms = is_overload ? FAKE_RETRY_MS : 0};
     rpc_call_fail(call, &status);
 }
 
@@ -220,6 +222,10 @@ static void handle_sale(struct rpc_call *call, const ProtobufCMessage *message, 
     }
     if (step == FAKE_LOST || step == FAKE_TOO_LONG) {
         fail_call(call, step == FAKE_LOST ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED, NULL);
+        return;
+    }
+    if (step == FAKE_OVERLOADED) {
+        fail_call(call, RPC_RESOURCE_EXHAUSTED, "OVERLOADED");
         return;
     }
     finish_sale(call, version);

@@ -13,6 +13,7 @@
 #define FAKE_STEPS_MAX 64
 #define FAKE_HELD_MAX  64
 #define FAKE_TEXT      160
+#define FAKE_RETRY_MS  12000 /* what FAKE_OVERLOADED asks to wait */
 
 struct rpc_call;
 struct rpc_server;

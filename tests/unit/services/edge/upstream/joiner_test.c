@@ -564,6 +564,28 @@ static void joiner_connection_that_comes_back_refuses_nothing(void **state)
     assert_told(world, 1, ATTEMPT_SAY_DONE);
 }
 
+/* Who finds no room is told how long the reads before it take: one was answered in two seconds, and
+ * four wait. */
+static void joiner_full_tells_how_long_reads_take(void **state)
+{
+    struct world *world = *state;
+    struct attempt_answer refusal;
+    start(world, 0, "a");
+    start(world, 1, "b");
+    start(world, 2, "c");
+    start(world, 3, "d");
+    pass(world, 2000);
+    complete(world, 0, ATTEMPT_DONE);
+    start(world, 4, "e");
+    assert_false(submit(world, 5, "f", &refusal));
+    assert_int_equal(refusal.verdict, ATTEMPT_SAY_OVERLOADED);
+    assert_int_equal(refusal.retry_after_ms, 8000);
+    for (size_t i = 1; i < 5; i++) {
+        complete(world, i, ATTEMPT_DONE);
+    }
+    assert_empty(world);
+}
+
 /* Every bound refuses who comes too many, and nobody else: questions, */
 static void joiner_too_many_questions_are_refused(void **state)
 {
@@ -734,6 +756,7 @@ int main(void)
         TEST(joiner_refusal_is_told_to_all),
         TEST(joiner_no_connection_is_refused),
         TEST(joiner_connection_that_comes_back_refuses_nothing),
+        TEST(joiner_full_tells_how_long_reads_take),
         TEST(joiner_too_many_questions_are_refused),
         TEST(joiner_too_many_reads_of_one_call_are_refused),
         TEST(joiner_too_many_reads_are_refused),

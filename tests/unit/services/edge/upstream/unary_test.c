@@ -1,6 +1,7 @@
 #include "edge/upstream/unary.h"
 
 #include "base/clock.h"
+#include "edge/limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -224,6 +225,24 @@ static void unary_no_room_or_no_connection_is_refused(void **state)
     assert_int_equal(refusal.verdict, ATTEMPT_SAY_OVERLOADED);
 }
 
+/* Who finds no room is told how long the calls before it take: one came back in two seconds, and
+ * three are in flight. */
+static void unary_full_tells_how_long_calls_take(void **state)
+{
+    struct world *world = *state;
+    struct attempt_answer refusal;
+    for (size_t i = 0; i < CALLS_MAX; i++) {
+        start(world, i, true);
+    }
+    assert_false(submit(world, CALLS_MAX, true, &refusal));
+    assert_int_equal(refusal.retry_after_ms, EDGE_RETRY_AFTER_MIN_MS); /* nothing was measured */
+    pass(world, 2000);
+    complete_last(world, ATTEMPT_DONE);
+    start(world, CALLS_MAX, true);
+    assert_false(submit(world, CALLS_MAX + 1, true, &refusal));
+    assert_int_equal(refusal.retry_after_ms, 6000);
+}
+
 /* A replica that restarts is back in a moment: reads and writes wait for it, and no longer. */
 static void unary_connection_that_comes_back_refuses_nothing(void **state)
 {
@@ -309,6 +328,7 @@ int main(void)
         TEST(unary_deadline_in_flight_depends_on_the_effect),
         TEST(unary_connection_that_comes_back_refuses_nothing),
         TEST(unary_no_room_or_no_connection_is_refused),
+        TEST(unary_full_tells_how_long_calls_take),
         TEST(unary_pausing_requests_count_against_the_bound),
         TEST(unary_forgotten_requests_are_dropped),
         TEST(unary_stop_depends_on_the_effect),

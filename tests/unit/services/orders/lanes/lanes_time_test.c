@@ -165,6 +165,87 @@ static void lanes_refusal_says_how_long_its_own_lane_needs(void **state)
     assert_int_equal(callers[3].orders[0].retry_after_ms, 1000);
 }
 
+/* Two acts wait in one lane, as many as may, and each takes 4 s: whoever brings one more hears of
+ * both, and so does whoever gave up waiting. */
+static void lanes_refused_act_is_told_how_long_acts_take(void **state)
+{
+    (void)state;
+    struct lanes_stage_job acts[4];
+    struct uuid sale_id = {{1}};
+    lanes_stage_make(16, 10);
+    lanes_stage_join_both();
+    lanes_stage_make_idle(&sale_id);
+    lanes_stage_submit_act(&acts[0], &sale_id);
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_ORDERS, &lanes_stage.task);
+    assert_int_equal(lanes_stage.task.kind, LANE_TASK_ACT);
+    pass_ms(4000);
+    lanes_work_finish_turn(lanes_stage.lanes, &lanes_stage.task);
+    for (size_t i = 1; i < 4; i++) {
+        lanes_stage_submit_act(&acts[i], &sale_id);
+    }
+    assert_int_equal(atomic_load(&acts[3].refused), 1);
+    assert_int_equal(acts[3].verdict, VERDICT_OVERLOADED);
+    assert_in_range(acts[3].job.retry_after_ms, 7900, 8100);
+    acts[1].job.deadline_ns = atomic_load(&lanes_stage.database.now_ns);
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_ORDERS, &lanes_stage.task);
+    assert_true(lanes_stage.task.is_late);
+    assert_in_range(acts[1].job.retry_after_ms, 3900, 4100);
+    lanes_work_finish_turn(lanes_stage.lanes, &lanes_stage.task);
+    lanes_stage_do_turn();
+}
+
+/* Acts are one thing to wait for and orders another, although they share the lane. */
+static void lanes_slow_acts_do_not_slow_the_rate_of_orders(void **state)
+{
+    (void)state;
+    static struct lanes_stage_caller callers[2];
+    struct lanes_stage_job act;
+    struct uuid sale_id = {{1}};
+    lanes_stage_make(16, 10); /* 8 in a lane */
+    lanes_stage_join_both();
+    lanes_stage_make_idle(&sale_id);
+    lanes_stage_submit_act(&act, &sale_id);
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_ORDERS, &lanes_stage.task);
+    pass_ms(4000);
+    lanes_work_finish_turn(lanes_stage.lanes, &lanes_stage.task);
+    lanes_stage_submit(&callers[0], &sale_id, 4, "a");
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_ORDERS, &lanes_stage.task);
+    pass_ms(1);
+    lanes_stage_finish_with(VERDICT_PLACED);
+    lanes_stage_submit(&callers[0], &sale_id, 8, "b");
+    lanes_stage_submit(&callers[1], &sale_id, 1, "c");
+    assert_int_equal(callers[1].orders[0].item.verdict, VERDICT_OVERLOADED);
+    assert_int_equal(callers[1].orders[0].retry_after_ms, 1000);
+    while (lanes_stats(lanes_stage.lanes).lanes_ready > 0) {
+        lanes_stage_do_turn();
+    }
+}
+
+/* Reads wait for their own connection: what it takes for each is what a refused one is told. */
+static void lanes_refused_read_is_told_how_long_reads_take(void **state)
+{
+    (void)state;
+    struct lanes_stage_job jobs[6];
+    lanes_stage_make(16, 10); /* 4 jobs */
+    lanes_stage_join_both();
+    lanes_stage_submit_job(&jobs[0]);
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_READS, &lanes_stage.task);
+    pass_ms(2000);
+    lanes_work_finish_job(lanes_stage.lanes, &lanes_stage.task);
+    for (size_t i = 1; i < 6; i++) {
+        lanes_stage_submit_job(&jobs[i]);
+    }
+    assert_int_equal(atomic_load(&jobs[5].refused), 1);
+    assert_in_range(jobs[5].job.retry_after_ms, 7900, 8100);
+    jobs[1].job.deadline_ns = atomic_load(&lanes_stage.database.now_ns);
+    for (size_t i = 1; i < 5; i++) {
+        lanes_work_take(lanes_stage.lanes, LANE_DUTY_READS, &lanes_stage.task);
+        assert_int_equal(lanes_stage.task.is_late, i == 1);
+        lanes_work_finish_job(lanes_stage.lanes, &lanes_stage.task);
+    }
+    assert_in_range(jobs[1].job.retry_after_ms, 7900, 8100);
+}
+
 /* --- Shares ----------------------------------------------------------------------------------- */
 
 /* A sale with more orders than anybody can serve has a turn when each other one has had its: the
@@ -273,6 +354,9 @@ int main(void)
         TEST(lanes_late_orders_take_no_place),
         TEST(lanes_only_late_ones_cost_no_turn),
         TEST(lanes_refusal_says_how_long_its_own_lane_needs),
+        TEST(lanes_refused_act_is_told_how_long_acts_take),
+        TEST(lanes_slow_acts_do_not_slow_the_rate_of_orders),
+        TEST(lanes_refused_read_is_told_how_long_reads_take),
         TEST(lanes_hot_sale_takes_no_more_than_its_share),
         TEST(lanes_urgent_jobs_go_first_and_not_twice),
         TEST(lanes_single_connection_serves_both_sides),
