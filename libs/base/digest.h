@@ -7,6 +7,7 @@
 
 #define DIGEST_BYTES 32
 
+/* The digest of length bytes. */
 void digest_sha256(const void *bytes, size_t length, uint8_t ret_digest[DIGEST_BYTES]);
 
 #endif

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
+/* A longer name of a parameter counts as secret. */
+#define NAME_BYTES_MAX 64
+
 /* Text being copied with parts of it replaced; out has room for any result. */
 struct masking {
     const char *at;
@@ -30,7 +33,7 @@ static void mask(struct masking *masking, size_t length)
 static bool is_secret_name(const char *name, size_t length)
 {
     static const char *const words[] = {"pass", "secret", "token", "%"};
-    char copy_of_name[64];
+    char copy_of_name[NAME_BYTES_MAX];
     if (length >= sizeof(copy_of_name)) {
         return true;
     }

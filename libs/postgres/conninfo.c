@@ -89,9 +89,10 @@ static int add_options(struct conninfo *conninfo, const struct session_config *c
     return 0;
 }
 
-static void add_number(struct conninfo *conninfo, const char *keyword, int value, char room[16])
+static void add_number(struct conninfo *conninfo, const char *keyword, int value,
+                       char room[CONNINFO_NUMBER_BYTES])
 {
-    snprintf(room, 16, "%d", value);
+    snprintf(room, CONNINFO_NUMBER_BYTES, "%d", value);
     add_unless_given(conninfo, keyword, room);
 }
 

@@ -16,6 +16,9 @@
 
 struct session_config;
 
+/* Any int in digits, with its end. */
+#define CONNINFO_NUMBER_BYTES 16
+
 struct conninfo {
     const char *keywords[CONNINFO_KEYWORDS_MAX + 1]; /* NULL ends both */
     const char *values[CONNINFO_KEYWORDS_MAX + 1];
@@ -23,7 +26,8 @@ struct conninfo {
     void *_parsed; /* libpq's, holds the values */
     char _options[CONNINFO_OPTIONS_BYTES];
     char _hosts[CONNINFO_LIST_BYTES], _addresses[CONNINFO_LIST_BYTES], _ports[CONNINFO_LIST_BYTES];
-    char _user_timeout[16], _idle[16], _interval[16], _probes[16];
+    char _user_timeout[CONNINFO_NUMBER_BYTES], _idle[CONNINFO_NUMBER_BYTES];
+    char _interval[CONNINFO_NUMBER_BYTES], _probes[CONNINFO_NUMBER_BYTES];
 };
 
 /*

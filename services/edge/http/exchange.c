@@ -28,6 +28,7 @@
 #define MAGIC_EXCHANGE           UINT32_C(0xedbe0001)
 #define AUTHORIZATION_CHARS_MAX  4096
 #define INTERNAL_LOG_INTERVAL_MS 1000
+#define SENTENCE_BYTES_MAX       96 /* with one number in it */
 
 enum exchange_state {
     EXCHANGE_READING, /* inside on_req */
@@ -248,7 +249,7 @@ static bool check_length(struct exchange *exchange, const char *field, const cha
     if (strlen(text) <= chars_max) {
         return true;
     }
-    char description[64];
+    char description[SENTENCE_BYTES_MAX];
     (void)snprintf(description, sizeof(description), "must be 1 to %zu printable ASCII characters",
                    chars_max);
     answer_field(exchange, field, description);
@@ -494,7 +495,7 @@ static bool find_route(struct exchange *exchange, struct routes_match *match)
 /* A bound on the body as a sentence; not on a hot path. */
 static void answer_too_large(struct exchange *exchange)
 {
-    char detail[96];
+    char detail[SENTENCE_BYTES_MAX];
     (void)snprintf(detail, sizeof(detail), "The body is longer than %zu bytes.",
                    exchange->loop->config->body_bytes_max);
     answer_reason(exchange, STAMPEDE__API__V1__REASON__BODY_TOO_LARGE, detail);

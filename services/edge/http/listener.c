@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The answer to a connection too many, head and body. */
+#define REFUSAL_BYTES_MAX 512
+
 /* The kernel clips it to net.core.somaxconn. */
 #define BACKLOG            65535
 #define REFUSED_READ_BYTES 4096
@@ -73,7 +76,7 @@ void listener_refuse(int fd)
     static const char body[] =
         "{\"type\":\"/problems/OVERLOADED\",\"title\":\"Overloaded\",\"status\":503,"
         "\"detail\":\"Too many connections are open.\",\"reason\":\"OVERLOADED\"}";
-    char answer[512];
+    char answer[REFUSAL_BYTES_MAX];
     int length = snprintf(answer, sizeof(answer),
                           "HTTP/1.1 503 Service Unavailable\r\n"
                           "Content-Type: application/problem+json\r\n"

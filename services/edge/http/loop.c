@@ -26,6 +26,10 @@
 #define DRAIN_ROUND_MS 50
 #define CLOSING_ROUNDS 3
 
+/* The kernel's bound on a thread's name, and what fits into it. */
+#define THREAD_NAME_BYTES 16
+#define THREAD_NUMBERS    1000
+
 /* --- Connections ------------------------------------------------------------------------------ */
 
 static void on_connection_close(void *data)
@@ -431,8 +435,8 @@ int loop_start(struct loop *loop)
         return -error;
     }
     loop->_has_thread = true;
-    char name[16];
-    (void)snprintf(name, sizeof(name), "edge-loop-%u", loop->index % 1000);
+    char name[THREAD_NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "edge-loop-%u", loop->index % THREAD_NUMBERS);
     (void)pthread_setname_np(loop->_thread, name);
     return 0;
 }

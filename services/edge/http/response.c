@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Any int64_t in digits, with its end. */
+#define NUMBER_BYTES_MAX 24
+
 /* Response headers of ours; libh2o's vector is made this long at once. */
 #define RESPONSE_HEADERS_MAX 10
 
@@ -123,8 +126,8 @@ static void add_headers(h2o_req_t *req, const struct response *response, const c
         add_named(req, slice_of("allow"), "Allow", slice_of(response->allow));
     }
     if (response->retry_after_s > 0) {
-        char *text = h2o_mem_alloc_pool(&req->pool, 24);
-        (void)snprintf(text, 24, "%" PRId64, response->retry_after_s);
+        char *text = h2o_mem_alloc_pool(&req->pool, NUMBER_BYTES_MAX);
+        (void)snprintf(text, NUMBER_BYTES_MAX, "%" PRId64, response->retry_after_s);
         add_named(req, slice_of("retry-after"), "Retry-After", slice_of(text));
     }
 }

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* What libh2o takes for a host of any port. */
+#define HOST_ANY_PORT 65535
+
 #define PLACE_ORDER "/stampede.orders.v1.OrderService/PlaceOrder"
 
 struct server {
@@ -61,7 +64,7 @@ static void configure_h2o(struct server *server, const struct server_config *con
     globalconf->http1.upgrade_to_http2 = config->speaks_http2;
     globalconf->http2.idle_timeout = EDGE_READ_TIMEOUT_MS;
     h2o_hostconf_t *host =
-        h2o_config_register_host(globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+        h2o_config_register_host(globalconf, h2o_iovec_init(H2O_STRLIT("default")), HOST_ANY_PORT);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     h2o_handler_t *handler = h2o_create_handler(path, sizeof(*handler));
     handler->on_req = exchange_on_req;

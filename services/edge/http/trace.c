@@ -2,11 +2,16 @@
 
 #include "base/check.h"
 
+/* version-traceid-spanid-flags, as W3C Trace Context has it. */
+#define VERSION_CHARS  2
 #define TRACE_ID_AT    3
 #define TRACE_ID_CHARS 32
 #define SPAN_ID_AT     36
 #define SPAN_ID_CHARS  16
 #define FLAGS_AT       53
+#define FLAGS_CHARS    2
+
+_Static_assert(FLAGS_AT + FLAGS_CHARS == TRACE_PARENT_CHARS, "the flags come last");
 
 static uint64_t rotated(uint64_t value, unsigned bits)
 {
@@ -98,17 +103,18 @@ static bool is_zero(const char *text, size_t length)
 static bool is_valid_parent(struct slice parent)
 {
     const char *text = parent.bytes;
-    if (parent.length < TRACE_PARENT_CHARS || text[2] != '-' || text[35] != '-' ||
-        text[52] != '-' || !is_hex(text, 2) || !is_hex(text + TRACE_ID_AT, TRACE_ID_CHARS) ||
-        !is_hex(text + SPAN_ID_AT, SPAN_ID_CHARS) || !is_hex(text + FLAGS_AT, 2)) {
+    if (parent.length < TRACE_PARENT_CHARS || text[TRACE_ID_AT - 1] != '-' ||
+        text[SPAN_ID_AT - 1] != '-' || text[FLAGS_AT - 1] != '-' || !is_hex(text, VERSION_CHARS) ||
+        !is_hex(text + TRACE_ID_AT, TRACE_ID_CHARS) || !is_hex(text + SPAN_ID_AT, SPAN_ID_CHARS) ||
+        !is_hex(text + FLAGS_AT, FLAGS_CHARS)) {
         return false;
     }
     if (is_zero(text + TRACE_ID_AT, TRACE_ID_CHARS) || is_zero(text + SPAN_ID_AT, SPAN_ID_CHARS) ||
-        memcmp(text, "ff", 2) == 0) {
+        memcmp(text, "ff", VERSION_CHARS) == 0) {
         return false;
     }
     return parent.length == TRACE_PARENT_CHARS ||
-           (memcmp(text, "00", 2) != 0 && text[TRACE_PARENT_CHARS] == '-');
+           (memcmp(text, "00", VERSION_CHARS) != 0 && text[TRACE_PARENT_CHARS] == '-');
 }
 
 void trace_parent(struct trace_random *random, struct slice taken,
@@ -117,7 +123,8 @@ void trace_parent(struct trace_random *random, struct slice taken,
     memcpy(ret_parent, "00-................................-................-00",
            TRACE_PARENT_CHARS + 1);
     if (is_valid_parent(taken)) {
-        memcpy(ret_parent + 2, taken.bytes + 2, TRACE_PARENT_CHARS - 2);
+        memcpy(ret_parent + VERSION_CHARS, taken.bytes + VERSION_CHARS,
+               TRACE_PARENT_CHARS - VERSION_CHARS);
         return;
     }
     write_random_hex(random, ret_parent + TRACE_ID_AT);

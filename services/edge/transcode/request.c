@@ -11,9 +11,13 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* Fields that a path and the headers of a method may carry. */
 #define SEALED_MAX (ROUTES_VARIABLES_MAX + 8)
+/* "at byte 123: " */
+#define OFFSET_BYTES_MAX 32
 
 static const char TEXT_EXPECTED[] = "must be valid percent-encoded UTF-8 of at most 2048 bytes";
+_Static_assert(REQUEST_PARAMETER_BYTES_MAX == 2048, "the sentence says so");
 
 /* One reading: what is fixed for its whole length. */
 struct reading {
@@ -53,7 +57,7 @@ static int refuse_field(struct reading *reading, const char *field, const char *
 
 static int refuse_malformed(struct reading *reading, const struct protojson_failure *failure)
 {
-    char description[REFUSAL_DESCRIPTION_BYTES_MAX + 32];
+    char description[REFUSAL_DESCRIPTION_BYTES_MAX + OFFSET_BYTES_MAX];
     (void)snprintf(description, sizeof(description), "at byte %zu: %s", failure->offset,
                    failure->description);
     return refuse(reading, STAMPEDE__API__V1__REASON__MALFORMED_JSON, failure->field, description);

@@ -15,9 +15,10 @@ const char attempt_why_full[] = "Too many requests are waiting; nothing was sent
 const char attempt_why_sales_full[] =
     "Orders of too many different sales are waiting; nothing was sent.";
 const char attempt_why_late[] = "The orders service did not answer in time.";
-const char attempt_why_draining[] = "This edge is stopping; nothing was done.";
 const char attempt_why_unknown[] =
     "Whether this was done is not known yet; ask again with the same key.";
+
+static const char why_draining[] = "This edge is stopping; nothing was done.";
 
 enum attempt_step attempt_judge(struct attempt_history *history, enum attempt_result result)
 {
@@ -106,5 +107,5 @@ struct attempt_answer attempt_tell_unknown(void)
 
 struct attempt_answer attempt_tell_draining(void)
 {
-    return (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING, .why = attempt_why_draining};
+    return (struct attempt_answer){.verdict = ATTEMPT_SAY_DRAINING, .why = why_draining};
 }

@@ -85,11 +85,11 @@ struct attempt_answer attempt_tell_unknown(void);
 /* Nothing was done, because this program stops. */
 struct attempt_answer attempt_tell_draining(void);
 
+/* Static sentences for an answer's why. */
 extern const char attempt_why_disconnected[];
 extern const char attempt_why_full[];
 extern const char attempt_why_sales_full[];
 extern const char attempt_why_late[];
-extern const char attempt_why_draining[];
 extern const char attempt_why_unknown[];
 
 #endif

@@ -59,6 +59,7 @@ int courier_init(struct courier *courier, struct rpc_channel *channel, void (*wa
 /* After the last courier_collect, which came after the channel was destroyed. */
 void courier_fini(struct courier *courier);
 
+/* The trip is at home then; both must stay where they are. */
 void courier_init_trip(struct courier *courier, struct courier_trip *trip, courier_back_fn on_back);
 
 /* Starts a call for a trip that is at home. It comes back once, however the call ends. */

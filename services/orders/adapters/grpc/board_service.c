@@ -10,6 +10,8 @@
 /* Edges ask several times a second, each one call at a time. */
 #define SLOTS 16
 
+_Static_assert(BOARD_SERVICE_POSITIONS_MAX == 100, "a refusal says so");
+
 typedef Stampede__Sales__V1__BoardPosition position_message;
 
 /* One entry of the reply with all that it points at. */

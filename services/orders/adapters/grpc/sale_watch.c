@@ -21,6 +21,8 @@
 
 #define SLOTS 16
 
+_Static_assert(SALE_WATCH_SALES_MAX == 100, "a refusal says so");
+
 struct stream;
 
 /* One sale of a stream. */
