@@ -12,7 +12,7 @@
 /* cmocka wants these first */
 #include <cmocka.h>
 
-#define PATIENCE_MS   20000
+#define PATIENCE_MS   60000
 #define MESSAGE_BYTES ((size_t)1024 * 1024)
 
 /* What the calling thread waits for; the channel's thread fills it. */

@@ -27,6 +27,9 @@
 #define HEALTH     "/grpc.health.v1.Health/"
 #define REFLECTION "/grpc.reflection.v1.ServerReflection/"
 
+/* An order's own time in a batch. */
+#define ORDER_MS 60000
+
 #define PROTO_TYPE(lower) (&lower##__descriptor)
 
 static struct caller caller;
@@ -133,7 +136,7 @@ static void callers_place_batches(void **state)
         items[i].customer_id = customers[i];
         items[i].idempotency_key = key;
         items[i].quantity = i == 2 ? 3 : 1;
-        items[i].timeout_ms = 2000;
+        items[i].timeout_ms = ORDER_MS;
         pointers[i] = &items[i];
     }
     request.sale_id = sale_id;

@@ -19,7 +19,7 @@
 #define AS_ANYONE false
 
 /* For what takes its time by contract (a hold, a lease), on a machine that is busy otherwise. */
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 #define PAUSE_NS    (50 * CLOCK_NS_PER_MS)
 #define HOLD_LONG   3600
 #define LEASE_MS    500
