@@ -17,6 +17,8 @@
 
 #define READ_BOARD "/stampede.sales.v1.SaleService/ReadBoard"
 #define POSITIONS  101
+/* Their filter is longer than a chunk. */
+#define LARGE_ORDERS 200000
 
 #define LIVE     STAMPEDE__SALES__V1__SALE__STATE__LIVE
 #define SOLD_OUT STAMPEDE__SALES__V1__SALE__STATE__SOLD_OUT
@@ -222,6 +224,33 @@ static void read_board_sold_out_sale_filter_holds_every_order(void **state)
     id_filter_fini(&filter);
 }
 
+/* A filter of megabytes in one message would keep everything else on its connection waiting. */
+static void read_board_large_filter_comes_in_chunks(void **state)
+{
+    struct id_filter filter;
+    int64_t version;
+    char sql[1024];
+    (void)state;
+    orders_client_create_sale(&orders_stage.admin, "large", LARGE_ORDERS, 0, sale_id);
+    snprintf(sql, sizeof(sql),
+             "BEGIN; INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, status) "
+             "SELECT '%s', gen_random_uuid(), n, 'c', 1, 'CONFIRMED' "
+             "FROM generate_series(1, %d) AS n; "
+             "UPDATE sales SET stock_remaining = 0, orders_count = %d, version = 2, "
+             "sold_out_since = 2 WHERE sale_id = '%s'; "
+             "INSERT INTO order_events (sale_id, sequence, event_time, placed_from, placed_count, "
+             "placed_status) VALUES ('%s', 2, now(), 1, %d, 'CONFIRMED'); COMMIT",
+             sale_id, LARGE_ORDERS, LARGE_ORDERS, sale_id, sale_id, LARGE_ORDERS);
+    assert_int_equal(scratch_postgres_execute(orders_stage.server.admin_url, sql), 0);
+    struct rpc_reply *reply = ask_until(SOLD_OUT, 2);
+    assert_int_equal(entry_of(reply)->filter->data.len, ID_FILTER_CHUNK_BYTES_MAX);
+    assert_true(entry_of(reply)->filter->total > (int64_t)ID_FILTER_CHUNK_BYTES_MAX);
+    rpc_reply_free(reply);
+    collect(&filter, &version);
+    assert_int_equal(version, 2);
+    id_filter_fini(&filter);
+}
+
 /* Stock that is added to a sold-out sale takes the filter away until it is sold again; the next one
  * has the later orders too. */
 static void read_board_restocked_sale_gets_the_next_filter(void **state)
@@ -325,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_board_live_sale_is_told),
         cmocka_unit_test(read_board_sold_out_sale_filter_holds_every_order),
+        cmocka_unit_test(read_board_large_filter_comes_in_chunks),
         cmocka_unit_test(read_board_restocked_sale_gets_the_next_filter),
         cmocka_unit_test(read_board_two_filters_one_has_bytes),
         cmocka_unit_test(read_board_bad_positions_are_refused_by_name),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -172,6 +173,116 @@ static void channel_to_a_silent_listener_is_not_ready(void **state)
     close(listener);
 }
 
+/* A server by hand: it speaks just enough HTTP/2 to refuse every stream as never looked at, which
+ * is what gRPC repeats by itself where it may. */
+struct refusing_server {
+    pthread_t thread;
+    int listener, port;
+    atomic_int streams;
+};
+
+static bool read_all(int socket, uint8_t *bytes, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t got = recv(socket, bytes + done, length - done, 0);
+        if (got <= 0) {
+            return false;
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool write_all(int socket, const uint8_t *bytes, size_t length)
+{
+    return send(socket, bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+#define FRAME_HEAD_BYTES 9
+#define FRAME_BYTES_MAX  16384
+
+/* Answers one frame; false when the client has gone. */
+static bool answer_frame(struct refusing_server *server, int socket)
+{
+    static const uint8_t settings_ack[FRAME_HEAD_BYTES] = {0, 0, 0, 4, 1};
+    static const uint8_t goaway[FRAME_HEAD_BYTES + 8] = {0, 0, 8, 7};
+    static uint8_t payload[FRAME_BYTES_MAX];
+    uint8_t head[FRAME_HEAD_BYTES];
+    if (!read_all(socket, head, sizeof(head))) {
+        return false;
+    }
+    size_t length = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+    if (length > sizeof(payload) || !read_all(socket, payload, length)) {
+        return false;
+    }
+    if (head[3] == 1) { /* HEADERS: a GOAWAY that says that no stream was looked at */
+        atomic_fetch_add(&server->streams, 1);
+        return write_all(socket, goaway, sizeof(goaway));
+    }
+    if (head[3] == 4 && (head[4] & 1) == 0) {
+        return write_all(socket, settings_ack, sizeof(settings_ack));
+    }
+    if (head[3] == 6 && (head[4] & 1) == 0) { /* PING, with its eight bytes again */
+        head[4] = 1;
+        return write_all(socket, head, sizeof(head)) && write_all(socket, payload, length);
+    }
+    return true;
+}
+
+static void *refuse_streams(void *data)
+{
+    static const uint8_t settings[FRAME_HEAD_BYTES] = {0, 0, 0, 4};
+    struct refusing_server *server = data;
+    uint8_t preface[24];
+    for (int client; (client = accept(server->listener, NULL, NULL)) >= 0;) {
+        bool goes_on = write_all(client, settings, sizeof(settings)) &&
+                       read_all(client, preface, sizeof(preface));
+        while (goes_on) {
+            goes_on = answer_frame(server, client);
+        }
+        close(client);
+    }
+    return NULL;
+}
+
+static void refusing_server_start(struct refusing_server *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(address);
+    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    atomic_init(&server->streams, 0);
+    assert_int_equal(bind(server->listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(server->listener, 8), 0);
+    assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &length), 0);
+    server->port = ntohs(address.sin_port);
+    assert_int_equal(pthread_create(&server->thread, NULL, refuse_streams, server), 0);
+}
+
+/* After the channel's end, which ends its connection. */
+static void refusing_server_stop(struct refusing_server *server)
+{
+    shutdown(server->listener, SHUT_RDWR);
+    pthread_join(server->thread, NULL);
+    close(server->listener);
+}
+
+/* CORRECTNESS D4: who counts attempts must know of each, so gRPC makes none by itself. */
+static void channel_call_that_was_refused_unseen_is_not_repeated(void **state)
+{
+    (void)state;
+    struct refusing_server server;
+    refusing_server_start(&server);
+    struct rpc_channel *channel = loopback_connect(server.port);
+    assert_true(rpc_channel_wait_ready(channel, clock_deadline_in_ms(LOOPBACK_WAIT_MS)));
+    struct rpc_reply *reply = loopback_say(channel, "only once");
+    assert_int_equal(reply->status.code, RPC_UNAVAILABLE);
+    rpc_reply_free(reply);
+    assert_int_equal(atomic_load(&server.streams), 1);
+    rpc_channel_destroy(channel);
+    refusing_server_stop(&server);
+}
+
 /* A target that nobody can parse is an error at once; a channel to nowhere could not be ended. */
 static void channel_target_without_sense_is_refused(void **state)
 {
@@ -237,6 +348,7 @@ int main(void)
         cmocka_unit_test(channel_destroyed_with_calls_in_flight_completes_them_first),
         cmocka_unit_test(channel_thread_that_a_completion_keeps_does_not_turn),
         cmocka_unit_test(channel_to_a_silent_listener_is_not_ready),
+        cmocka_unit_test(channel_call_that_was_refused_unseen_is_not_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,6 +219,23 @@ static void combiner_next_call_leaves_before_the_returned_one_is_answered(void *
     assert_int_equal(world->told_count, PER_CALL);
 }
 
+/* Rule A1: what was never sent is surely not placed, so nothing more leaves into a connection that
+ * a returning call has shown to be lost. */
+static void combiner_call_that_returns_without_connection_sends_no_next(void **state)
+{
+    struct world *world = *state;
+    submit_some(world, 0, 2 * PER_CALL + 3, 1);
+    tick(world);
+    assert_int_equal(world->sent_calls, 2);
+    world->ready = false;
+    lose_call(world);
+    assert_int_equal(world->sent_calls, 2);
+    tick(world);
+    for (size_t i = 2 * PER_CALL; i < 2 * PER_CALL + 3; i++) {
+        assert_told(world, i, ATTEMPT_SAY_OVERLOADED);
+    }
+}
+
 /* A call whose orders have all left still holds its sale until it has returned. */
 static void combiner_call_without_orders_returns_and_frees_its_sale(void **state)
 {
@@ -762,6 +779,7 @@ int main(void)
         TEST(combiner_lone_order_leaves_at_the_next_tick),
         TEST(combiner_orders_beyond_two_calls_wait_and_leave_together),
         TEST(combiner_next_call_leaves_before_the_returned_one_is_answered),
+        TEST(combiner_call_that_returns_without_connection_sends_no_next),
         TEST(combiner_call_without_orders_returns_and_frees_its_sale),
         TEST(combiner_stuck_sale_leaves_calls_for_others),
         TEST(combiner_sales_without_a_call_take_turns),

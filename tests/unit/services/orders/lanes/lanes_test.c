@@ -431,6 +431,41 @@ static void lanes_changes_and_acts_are_bounded_by_themselves(void **state)
     }
 }
 
+/* However much room orders have, changes of one sale keep to their own; and orders that fill all of
+ * theirs take none from changes. */
+static void lanes_orders_and_changes_share_no_room(void **state)
+{
+    (void)state;
+    struct uuid sale_id = {{1}}, other_id = {{2}};
+    struct lanes_stage_change changes[6];
+    struct lanes_stage_caller callers[2];
+    lanes_stage_make(100, 10);
+    lanes_stage_join_both();
+    lanes_stage_make_idle(&sale_id);
+    for (size_t i = 0; i < 5; i++) {
+        lanes_stage_submit_change(&changes[i], &sale_id);
+    }
+    assert_int_equal(atomic_load(&changes[3].answered), 0);
+    assert_int_equal(changes[4].change.item.verdict, VERDICT_OVERLOADED);
+    while (lanes_stats(lanes_stage.lanes).lanes_ready > 0) {
+        lanes_stage_do_turn();
+    }
+    lanes_stage_tear_down(state);
+    lanes_stage_set_up(state);
+    lanes_stage_make(8, 10); /* 8 orders in all */
+    lanes_stage_join_both();
+    lanes_stage_make_idle(&sale_id);
+    lanes_stage_make_idle(&other_id);
+    lanes_stage_submit(&callers[0], &sale_id, 4, "a");
+    lanes_stage_submit(&callers[1], &other_id, 4, "b");
+    lanes_stage_submit_change(&changes[5], &sale_id);
+    assert_int_equal(atomic_load(&changes[5].answered), 0);
+    while (lanes_stats(lanes_stage.lanes).lanes_ready > 0) {
+        lanes_stage_do_turn();
+    }
+    assert_int_equal(changes[5].change.item.verdict, VERDICT_DONE);
+}
+
 /* A drain works changes and acts off and drops the wish; without a connection and after a cut they
  * are refused like orders. */
 static void lanes_changes_and_acts_end_like_orders(void **state)
@@ -490,6 +525,7 @@ int main(void)
         TEST(lanes_kinds_of_one_lane_take_turns),
         TEST(lanes_wishes_for_a_sweep_become_one),
         TEST(lanes_changes_and_acts_are_bounded_by_themselves),
+        TEST(lanes_orders_and_changes_share_no_room),
         TEST(lanes_changes_and_acts_end_like_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,19 @@ static void create_sale_same_key_other_field_is_reuse(void **state)
     assert_int_equal(run(&request), VERDICT_INVALID_FIELD);
 }
 
+/* Texts that are the same one after the other, whatever stands between them, are not. */
+static void create_sale_same_key_moved_border_is_reuse(void **state)
+{
+    (void)state;
+    struct create_sale_request request = good_request();
+    request.draft.sku = "a|b";
+    request.draft.title = "c";
+    assert_int_equal(run(&request), VERDICT_PLACED);
+    request.draft.sku = "a";
+    request.draft.title = "b|c";
+    assert_int_equal(run(&request), VERDICT_IDEMPOTENCY_KEY_REUSED);
+}
+
 /* A commit without an answer is asked about with the same key. */
 static void create_sale_unknown_commit_is_asked_about(void **state)
 {
@@ -113,6 +126,23 @@ static void create_sale_doubt_until_the_deadline_is_unknown(void **state)
     assert_int_equal(run(&request), VERDICT_OUTCOME_UNKNOWN);
 }
 
+/* A later attempt that certainly changed nothing says nothing about the one that nobody answered.
+ */
+static void create_sale_refusals_after_doubt_are_unknown(void **state)
+{
+    (void)state;
+    struct create_sale_request request = good_request();
+    fake_database_add_step(
+        &database,
+        (struct fake_step){.where = FAKE_STORE, .result = STORE_UNKNOWN, .committed = true});
+    for (int i = 0; i < 10; i++) {
+        fake_database_add_step(&database, (struct fake_step){.where = FAKE_STORE,
+                                                             .result = STORE_BUSY,
+                                                             .elapsed_ns = CLOCK_NS_PER_SECOND});
+    }
+    assert_int_equal(run(&request), VERDICT_OUTCOME_UNKNOWN);
+}
+
 /* Every field at fault is named at once, and nothing is asked of the database. */
 static void create_sale_invalid_fields_are_all_named(void **state)
 {
@@ -132,8 +162,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(create_sale_same_key_again_is_replayed),
         TEST(create_sale_same_key_other_field_is_reuse),
+        TEST(create_sale_same_key_moved_border_is_reuse),
         TEST(create_sale_unknown_commit_is_asked_about),
         TEST(create_sale_doubt_until_the_deadline_is_unknown),
+        TEST(create_sale_refusals_after_doubt_are_unknown),
         TEST(create_sale_invalid_fields_are_all_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,32 @@ static void manage_sale_unknown_commit_is_asked_about(void **state)
     assert_int_equal(sale()->version, 6);
 }
 
+static struct store store_before;
+
+/* What the store does, after which the sale's time is over. */
+static enum store_result store_and_end(void *data, const struct store_change_facts *facts,
+                                       const struct store_change *change, int64_t deadline_ns,
+                                       struct arena *memory)
+{
+    enum store_result result = store_before.store_change(data, facts, change, deadline_ns, memory);
+    atomic_store(&database.clock_us, sale()->end_us);
+    return result;
+}
+
+/* Who paused the sale in time is told so, though it had ended when the answer was found out. */
+static void manage_sale_end_between_commit_and_question_is_done(void **state)
+{
+    (void)state;
+    fake_database_add_step(
+        &database,
+        (struct fake_step){.where = FAKE_STORE_CHANGE, .result = STORE_UNKNOWN, .committed = true});
+    store_before = store;
+    store.store_change = store_and_end;
+    assert_int_equal(act(MANAGE_SALE_PAUSE), VERDICT_DONE);
+    assert_int_equal(act(MANAGE_SALE_PAUSE), VERDICT_SALE_ENDED);
+    assert_int_equal(sale()->version, 2);
+}
+
 /* And when nobody can be asked any more the answer says so. */
 static void manage_sale_doubt_until_the_deadline_is_unknown(void **state)
 {
@@ -357,6 +383,7 @@ int main(void)
         TEST(manage_sale_restock_of_a_sold_out_sale_returns),
         TEST(manage_sale_expired_holds_are_stored_with_a_refusal),
         TEST(manage_sale_unknown_commit_is_asked_about),
+        TEST(manage_sale_end_between_commit_and_question_is_done),
         TEST(manage_sale_doubt_until_the_deadline_is_unknown),
         TEST(manage_sale_failures_have_their_verdicts),
         TEST(manage_sale_unknown_sale_is_not_found),

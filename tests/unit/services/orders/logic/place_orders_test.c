@@ -251,6 +251,17 @@ static void place_orders_doubt_ends_with_the_attempts_of_its_order(void **state)
     assert_int_equal(atomic_load(&database.now_ns), end_ns);
 }
 
+/* Nor is an order begun that its caller was told to be done with, however patient it is. */
+static void place_orders_order_past_its_attempts_is_not_begun(void **state)
+{
+    (void)state;
+    items[0].attempts_end_ns = atomic_load(&database.now_ns);
+    run(2);
+    assert_int_equal(items[0].verdict, VERDICT_OVERLOADED);
+    assert_int_equal(items[1].verdict, VERDICT_PLACED);
+    assert_int_equal(database.sales[0].order_count, 1);
+}
+
 /* And a younger neighbour in the batch, whose time is not over, does not prolong it. */
 static void place_orders_neighbour_does_not_prolong_the_attempts(void **state)
 {
@@ -343,6 +354,7 @@ int main(void)
         TEST(place_orders_order_in_doubt_is_not_dropped_for_age),
         TEST(place_orders_order_in_doubt_is_not_dropped_in_a_half),
         TEST(place_orders_doubt_ends_with_the_attempts_of_its_order),
+        TEST(place_orders_order_past_its_attempts_is_not_begun),
         TEST(place_orders_neighbour_does_not_prolong_the_attempts),
         TEST(place_orders_broken_look_while_in_doubt_is_repeated),
         TEST(place_orders_repetitions_pause_longer_each_time),

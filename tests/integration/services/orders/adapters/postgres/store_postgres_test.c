@@ -414,6 +414,29 @@ static void store_postgres_moved_sale_is_not_stored_upon(void **state)
     assert_false(store_fixture_is_locked(&sale_id));
 }
 
+/* And holds that the load let expire stay as they were, or their units would be nobody's. */
+static void store_postgres_moved_sale_keeps_its_expired_holds(void **state)
+{
+    struct uuid sale_id = store_fixture_sale(10, 0, 60);
+    struct placement_facts facts;
+    (void)state;
+
+    store_fixture_add_many(&batch, &sale_id, "c", 2);
+    store_fixture_place(&worker, &sale_id, &batch);
+    store_fixture_run_out(&sale_id, 1);
+    store_fixture_clear(&batch);
+    store_fixture_add_many(&batch, &sale_id, "later", 1);
+    assert_int_equal(load(&sale_id, &facts), STORE_OK);
+    assert_int_equal(facts.expired_count, 2);
+    facts.sale.version++;
+    assert_int_equal(decide_and_store(&facts), STORE_CONFLICT);
+    assert_int_equal(store_fixture_number("SELECT count(*) FROM orders WHERE sale_id = '%s' "
+                                          "AND status = 'RESERVED'",
+                                          store_fixture_text(&sale_id)),
+                     2);
+    store_fixture_audit(&sale_id);
+}
+
 /* --- create_sale -------------------------------------------------------------------------------*/
 
 static struct store_creation creation_of(const char *key, uint8_t fingerprint,
@@ -886,6 +909,7 @@ int main(void)
         TEST(store_postgres_customers_of_all_printable_characters_are_kept),
         TEST(store_postgres_mixed_batch_has_each_its_outcome),
         TEST(store_postgres_moved_sale_is_not_stored_upon),
+        TEST(store_postgres_moved_sale_keeps_its_expired_holds),
         TEST(store_postgres_new_sale_is_as_drafted),
         TEST(store_postgres_sale_of_extremes_is_read_as_written),
         TEST(store_postgres_sale_of_least_values_is_read_as_written),
