@@ -26,6 +26,8 @@
 #define REFUSALS_MAX 100000
 #define SQL_BYTES    (8 * 1024 * 1024)
 #define EDGES        2
+/* Orders that a sale had before the test: enough for a filter to be begun ahead of the sell-out. */
+#define ORDERS_BEFORE 105000
 
 /* stacks[0] is whole; stacks[1] is a second edge and a second replica on the same database. */
 static struct stack stacks[EDGES];
@@ -376,6 +378,100 @@ static void board_expired_unit_is_sold_once_more(void **state)
     assert_no_refused_order_exists();
 }
 
+/* --- A sale that sold for long -----------------------------------------------------------------
+ */
+
+/* As if so many customers before-1, before-2, ... had bought one unit each, with keys of these
+ * names. Their ids are made here as libs/base/order_id.c makes them: a replay finds its order. */
+static void add_orders_before(void)
+{
+    static const char sql[] =
+        "WITH given AS ("
+        " SELECT '%s'::uuid AS sale, %d AS orders"
+        "), moved AS ("
+        " UPDATE sales SET stock_total = stock_total + orders, orders_count = orders,"
+        "  version = version + 1 FROM given WHERE sale_id = sale RETURNING version"
+        "), told AS ("
+        " INSERT INTO order_events (sale_id, sequence, event_time, placed_from, placed_count,"
+        "  placed_status)"
+        " SELECT sale, version, clock_timestamp(), 1, orders, 'CONFIRMED' FROM given, moved"
+        "), named AS ("
+        " SELECT sale, number, 'before-' || number AS name"
+        " FROM given, generate_series(1, orders) AS number"
+        "), digested AS ("
+        " SELECT *, substring(sha256('\\x01' || uuid_send(sale)"
+        "   || set_byte('\\x00', 0, length(name)) || convert_to(name, 'UTF8')"
+        "   || set_byte('\\x0000', 1, length(name)) || convert_to(name, 'UTF8')) FOR 16) AS digest"
+        " FROM named"
+        "), placed AS ("
+        " INSERT INTO orders (sale_id, order_id, number, customer_id, quantity, status)"
+        " SELECT sale, encode(set_byte(set_byte(digest, 6, get_byte(digest, 6) & 15 | 128),"
+        "   8, get_byte(digest, 8) & 63 | 128), 'hex')::uuid, number, name, 1, 'CONFIRMED'"
+        " FROM digested RETURNING 1"
+        ") SELECT count(*) FROM placed";
+    char text[sizeof(sql) + 128];
+    (void)snprintf(text, sizeof(text), sql, sale_id, ORDERS_BEFORE);
+    assert_int_equal(stack_query_number(&stacks[0], text), ORDERS_BEFORE);
+}
+
+/* One of those customers asks again: the order exists, whoever answers. */
+static void assert_replayed(unsigned edge, unsigned number)
+{
+    struct http_answer *answer = malloc(sizeof(*answer));
+    char name[32], replayed[8];
+    assert_non_null(answer);
+    (void)snprintf(name, sizeof(name), "before-%u", number);
+    stack_place(&stacks[edge], sale_id, name, name, answer);
+    if (answer->status != 201) {
+        fail_msg("%s at edge %u: %ld %s", name, edge, answer->status, answer->body);
+    }
+    http_client_header(answer, "Idempotent-Replayed", replayed, sizeof(replayed));
+    assert_string_equal(replayed, "true");
+    free(answer);
+}
+
+/* While the sale still sells each replica begins its filter: edges ask for it as long as somebody
+ * places. */
+static void wait_until_begun_ahead(void)
+{
+    static const char series[] = "stampede_board_filter_bytes";
+    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    long before[EDGES];
+    for (unsigned i = 0; i < EDGES; i++) {
+        before[i] = metric_of(stacks[i].orders_ops_port, series);
+    }
+    add_orders_before();
+    for (unsigned i = 0; i < EDGES;) {
+        assert_true(clock_monotonic_ns() < deadline_ns);
+        for (unsigned edge = 0; edge < EDGES; edge++) {
+            assert_replayed(edge, 1 + keys_used++ % ORDERS_BEFORE);
+        }
+        i += metric_of(stacks[i].orders_ops_port, series) > before[i] ? 1 : 0;
+    }
+}
+
+/* A filter that is put together partly before the sell-out and partly after lacks nobody: not the
+ * early ones, not those who bought at the last moment. */
+static void board_filter_begun_ahead_refuses_no_order(void **state)
+{
+    (void)state;
+    make_sale(HOLD_SECONDS, clock_wall_us());
+    wait_until_begun_ahead();
+    struct sold sold = sell_everything();
+    for (unsigned edge = 0; edge < EDGES; edge++) {
+        (void)wait_until_refused_by(edge, "SOLD_OUT");
+        for (unsigned number = 1; number <= ORDERS_BEFORE; number += 499) {
+            assert_replayed(edge, number);
+        }
+        for (unsigned i = 0; i < STOCK; i++) {
+            struct attempt attempt = place(edge, sold.first_key + i);
+            assert_int_equal(attempt.status, 201);
+            assert_string_equal(attempt.order_id, sold.order_ids[i]);
+        }
+    }
+    assert_no_refused_order_exists();
+}
+
 /* --- Standing still --------------------------------------------------------------------------- */
 
 struct late_attempt {
@@ -562,6 +658,7 @@ int main(void)
         cmocka_unit_test(board_placed_orders_are_replayed_after_sell_out),
         cmocka_unit_test(board_returned_unit_is_sold_once_more),
         cmocka_unit_test(board_expired_unit_is_sold_once_more),
+        cmocka_unit_test(board_filter_begun_ahead_refuses_no_order),
         cmocka_unit_test(board_edge_that_stood_still_refuses_nothing_that_exists),
         cmocka_unit_test(board_replica_that_stood_still_tells_nothing_old),
         cmocka_unit_test(board_crowd_at_both_edges_is_told_the_truth),

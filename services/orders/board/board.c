@@ -89,26 +89,25 @@ static void refuse_read(struct lane_job *job, enum verdict verdict)
 static void run_build(struct lane_job *job, const struct store *store, struct arena *arena)
 {
     struct board *board = LIST_OBJECT(job, struct board, build_job);
-    int64_t deadline_ns = now_of(board) + board->config.transaction_ns_max;
-    enum filter_build_step step =
-        filter_build_step(&board->building.build, store, deadline_ns, arena);
+    int64_t begun_ns = now_of(board);
+    enum filter_build_step step = filter_build_step(
+        &board->building.build, store, begun_ns + board->config.transaction_ns_max, arena);
     int64_t now_ns = now_of(board);
 
     lock(board);
     board->_shared.build_is_out = false;
-    board_building_take(&board->building, &board->_shared.table, step, now_ns);
+    board_building_take(&board->building, &board->_shared.table, step, begun_ns, now_ns);
     unlock(board);
     work(board, now_ns, false);
 }
 
-/* The build waits where it is. */
 static void refuse_build(struct lane_job *job, enum verdict verdict)
 {
     struct board *board = LIST_OBJECT(job, struct board, build_job);
     (void)verdict;
     lock(board);
     board->_shared.build_is_out = false;
-    board->building.due_ns = now_of(board) + period_ns;
+    board_building_wait(&board->building, &board->_shared.table, now_of(board));
     unlock(board);
 }
 
@@ -208,8 +207,7 @@ static struct board_entry tell(const struct board_table_entry *entry, int64_t no
 {
     const struct sale *sale = &entry->seen.sale;
     int64_t age_ms = (now_ns - entry->read_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
-    bool has_filter = board_table_is_sold_out(entry) && entry->filter != NULL &&
-                      entry->filter->version == sale->sold_out_since;
+    bool has_filter = board_table_is_sold_out(entry) && board_table_is_in_force(entry);
     return (struct board_entry){
         .state = board_table_state(entry),
         .version = sale->version,

@@ -10,8 +10,11 @@
  * Of a sale that is sold out, with nothing coming back, a filter of its order ids is made by
  * ordinary jobs, a slice at a time (filter_build.h). It is given out only while the entry says the
  * sold_out_since that it was made of. When units return and the sale sells out again, the later
- * orders are added to the same bits while its size allows. All filters together have a bound; those
- * of the sales that were asked for longest ago make room.
+ * orders are added to the same bits while its size allows. A large sale's filter is begun while it
+ * still sells (filter_forecast.h), so that at the sell-out only the last orders are to be read;
+ * that takes a small share of the time, and such a filter stands for nothing. All filters together
+ * have a bound; those that stand for nothing make room first, then those of the sales that were
+ * asked for longest ago.
  *
  * Edges pass on the sale ids of strangers. Ids that were not found yet have a table of their own,
  * so that inventing ids pushes out nothing but other inventions, and a tick reads no more of them
@@ -37,6 +40,10 @@
  * times as long has passed as that took: making filters takes a fifth of the reads at most. */
 #define BOARD_REBUILD_MS     INT64_C(1000)
 #define BOARD_REBUILD_FACTOR 4
+/* While sales still sell, reading ids ahead takes one part in so many of the time at most, and it
+ * catches up on what it left unused in the last so long. */
+#define BOARD_AHEAD_PART     10
+#define BOARD_AHEAD_SAVED_MS (2 * BOARD_PERIOD_MS)
 /* Sale ids of strangers that one tick reads. */
 #define BOARD_STRANGERS_READ_MAX (STORE_READ_SALES_MAX / 2)
 

@@ -71,8 +71,8 @@ static void take_sale(struct board_table *table, const struct store_sale *seen, 
     }
     entry->found_ns = begun_ns;
     if (!board_table_make_known(table, entry) ||
-        (!board_table_take(entry, seen, begun_ns) && entry->read_ns == BOARD_TABLE_NEVER_NS &&
-         list_is_empty(&entry->watches))) {
+        (!board_table_take(table, entry, seen, begun_ns) &&
+         entry->read_ns == BOARD_TABLE_NEVER_NS && list_is_empty(&entry->watches))) {
         board_table_remove(table, entry);
     }
 }

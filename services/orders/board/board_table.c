@@ -146,10 +146,17 @@ static void tell_watches(struct board_table_entry *entry)
     }
 }
 
+bool board_table_is_in_force(const struct board_table_entry *entry)
+{
+    const struct board_filter *filter = entry->filter;
+    return filter != NULL && filter->version != BOARD_FILTER_UNFINISHED &&
+           filter->version == entry->seen.sale.sold_out_since;
+}
+
 /* A database that was set back to an earlier state is believed when it has said so for as long as
- * no edge or stream counts on anything any more. */
-bool board_table_take(struct board_table_entry *entry, const struct store_sale *seen,
-                      int64_t begun_ns)
+ * no edge or stream counts on anything any more. What was read of the later one is forgotten. */
+bool board_table_take(struct board_table *table, struct board_table_entry *entry,
+                      const struct store_sale *seen, int64_t begun_ns)
 {
     const struct sale *old = &entry->seen.sale;
     const bool is_new = entry->read_ns == BOARD_TABLE_NEVER_NS;
@@ -163,6 +170,9 @@ bool board_table_take(struct board_table_entry *entry, const struct store_sale *
     }
     bool is_news =
         is_new || seen->sale.version != old->version || state_of(seen) != board_table_state(entry);
+    if (!is_new && seen->sale.version < old->version) {
+        board_table_drop_filter(table, entry);
+    }
     const char *sku = old->sku, *title = old->title;
     entry->seen = *seen;
     entry->seen.sale.sku = sku;
@@ -198,7 +208,7 @@ static int enter(struct board_table *table, const struct store_sale *seen, int64
         return -ENOMEM;
     }
     bool has_room = board_table_make_known(table, entry);
-    if (!has_room || !board_table_take(entry, seen, begun_ns)) {
+    if (!has_room || !board_table_take(table, entry, seen, begun_ns)) {
         if (entry->read_ns == BOARD_TABLE_NEVER_NS) {
             board_table_remove(table, entry);
         }

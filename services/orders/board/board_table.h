@@ -76,8 +76,8 @@ void board_table_remove(struct board_table *table, struct board_table_entry *ent
  * their listeners where it is news. Something older than what the entry has is not taken, nor does
  * it renew the entry. False without memory: the entry is as it was.
  */
-bool board_table_take(struct board_table_entry *entry, const struct store_sale *seen,
-                      int64_t begun_ns) MUST_CHECK;
+bool board_table_take(struct board_table *table, struct board_table_entry *entry,
+                      const struct store_sale *seen, int64_t begun_ns) MUST_CHECK;
 
 /* Adds a watch to the known entry of a sale that was just read, by a read that began at begun_ns.
  * Errors: -ENOSPC half of the places are watched, and this sale is not, -ENOMEM. */
@@ -105,5 +105,8 @@ enum sale_state board_table_state(const struct board_table_entry *entry);
 
 /* Whether an edge could refuse by this entry, if it had a filter. */
 bool board_table_is_sold_out(const struct board_table_entry *entry);
+
+/* Whether the entry's filter stands for its sale as it was read: edges may have it, too. */
+bool board_table_is_in_force(const struct board_table_entry *entry);
 
 #endif

@@ -3,13 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int filter_build_init(struct filter_build *build, const struct sale *sale,
-                      struct board_filter *filter)
+static int init(struct filter_build *build, const struct sale *sale, uint64_t up_to,
+                struct board_filter *filter)
 {
-    const uint64_t count = (uint64_t)sale->orders_count;
-    CHECK(sale->sold_out_since > 0 && sale->orders_count >= 0 && filter->ids <= count);
-    CHECK(id_filter_shape_equal(filter->bits.shape, id_filter_shape_for(count)));
-    CHECK(board_filter_is_sole(filter));
+    CHECK(filter->ids <= up_to && board_filter_is_sole(filter));
     struct uuid *slice = malloc(FILTER_BUILD_SLICE_IDS * sizeof(*slice));
     if (slice == NULL) {
         return -ENOMEM;
@@ -18,11 +15,33 @@ int filter_build_init(struct filter_build *build, const struct sale *sale,
     *build = (struct filter_build){
         .sale_id = sale->sale_id,
         .sold_out_since = sale->sold_out_since,
-        .orders_count = count,
+        .orders_count = up_to,
         .filter = filter,
         ._slice = slice,
     };
     return 0;
+}
+
+int filter_build_init(struct filter_build *build, const struct sale *sale,
+                      struct board_filter *filter)
+{
+    const uint64_t count = (uint64_t)sale->orders_count;
+    CHECK(sale->sold_out_since > 0 && sale->orders_count >= 0);
+    CHECK(id_filter_shape_equal(filter->bits.shape, id_filter_shape_for(count)));
+    return init(build, sale, count, filter);
+}
+
+int filter_build_init_ahead(struct filter_build *build, const struct sale *sale,
+                            struct board_filter *filter)
+{
+    const uint64_t up_to = filter->ids + FILTER_BUILD_AHEAD_IDS;
+    CHECK(sale->sold_out_since == 0 && sale->orders_count >= (int64_t)up_to);
+    return init(build, sale, up_to, filter);
+}
+
+bool filter_build_is_ahead(const struct filter_build *build)
+{
+    return build->sold_out_since == 0;
 }
 
 /* Whether the sale is still as sold out as when the build began. */
@@ -62,9 +81,10 @@ enum filter_build_step filter_build_step(struct filter_build *build, const struc
         id_filter_add(&filter->bits, &build->_slice[i]);
     }
     filter->ids += count;
-    /* Numbers are gapless: fewer than there must be means that the sale is not what its row said.
-     */
-    return count < limit ? FILTER_BUILD_GONE : FILTER_BUILD_MORE;
+    if (count < limit) {
+        return FILTER_BUILD_GONE; /* numbers are gapless: the sale is not what its row said */
+    }
+    return filter_build_is_ahead(build) && count == left ? FILTER_BUILD_AHEAD : FILTER_BUILD_MORE;
 }
 
 struct board_filter *filter_build_fini(struct filter_build *build)
