@@ -128,15 +128,12 @@ enum store_result changes_load(void *data, const struct uuid *sale_id,
     if (status == DB_OK) {
         status = receive_load(&store->session, query, deadline_ns, arena, &facts, &found);
     }
-    connection_end_load(store, sale_id, begun_ns, status);
-    if (status != DB_OK) {
-        return connection_fail(store, status, deadline_ns);
+    enum store_result result =
+        connection_end_load(store, sale_id, begun_ns, status, found, deadline_ns);
+    if (result == STORE_OK) {
+        *ret = facts;
     }
-    if (!found) {
-        return STORE_NOT_FOUND;
-    }
-    *ret = facts;
-    return STORE_OK;
+    return result;
 }
 
 /* --- Writing -------------------------------------------------------------------------------------

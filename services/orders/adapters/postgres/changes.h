@@ -1,6 +1,6 @@
 /*
  * Every change of a sale and its orders that is not a placement: the store port's load_change and
- * store_change. Private to this adapter.
+ * store_change, whose contract ports/store.h has. Private to this adapter.
  */
 #ifndef ORDERS_ADAPTERS_POSTGRES_CHANGES_H
 #define ORDERS_ADAPTERS_POSTGRES_CHANGES_H

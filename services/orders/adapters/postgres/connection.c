@@ -14,6 +14,9 @@
 /* What work that has a caller waiting spends on a connection that turns out to be gone. */
 #define QUICK_CONNECT_NS (250 * CLOCK_NS_PER_MS)
 
+/* A sentence about the schema, three numbers included. */
+#define MESSAGE_BYTES_MAX 128
+
 struct store_postgres *connection_of(void *data)
 {
     struct store_postgres *store = data;
@@ -49,13 +52,18 @@ int64_t connection_begin_load(const struct store_postgres *store)
     return now_ns(store);
 }
 
-void connection_end_load(const struct store_postgres *store, const struct uuid *sale_id,
-                         int64_t begun_ns, enum db_status status)
+enum store_result connection_end_load(struct store_postgres *store, const struct uuid *sale_id,
+                                      int64_t begun_ns, enum db_status status, bool found,
+                                      int64_t deadline_ns)
 {
     const struct store_postgres_observer *observer = &store->config.observer;
     if (observer->on_loaded != NULL) {
         observer->on_loaded(observer->data, sale_id, now_ns(store) - begun_ns, status == DB_OK);
     }
+    if (status != DB_OK) {
+        return connection_fail(store, status, deadline_ns);
+    }
+    return found ? STORE_OK : STORE_NOT_FOUND;
 }
 
 /* --- Opening ------------------------------------------------------------------------------------
@@ -67,7 +75,7 @@ static bool schema_fits(struct store_postgres *store, int64_t deadline_ns)
     const struct store_postgres_observer *observer = &store->config.observer;
     struct read_schema_version_row row;
     bool found;
-    char message[128];
+    char message[MESSAGE_BYTES_MAX];
 
     enum db_status status = read_schema_version_exec(&store->session, deadline_ns, &found, &row);
     if (status != DB_OK) {

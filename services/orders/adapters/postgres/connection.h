@@ -25,10 +25,11 @@ struct store_postgres {
 /* The store behind a port's data pointer. */
 struct store_postgres *connection_of(void *data);
 
+/* The port's is_connected. */
 bool connection_is_open(void *data);
 
-/* Opens the session with a back-off until the deadline; true once it is open and the schema fits.
- */
+/* The port's wait_connected: opens the session with a back-off until the deadline; true once it is
+ * open and the schema fits. */
 bool connection_wait_open(void *data, int64_t deadline_ns);
 
 /*
@@ -56,10 +57,15 @@ enum store_result connection_fail_before_commit(struct store_postgres *store, en
 /* Tells the observer about the session's last error. */
 void connection_report(struct store_postgres *store, enum db_status status);
 
-/* For the observer's on_loaded: the time before a load is sent, and its end. */
+/* A load begins: the time, for connection_end_load. */
 int64_t connection_begin_load(const struct store_postgres *store);
-void connection_end_load(const struct store_postgres *store, const struct uuid *sale_id,
-                         int64_t begun_ns, enum db_status status);
+
+/* A load of a sale has ended: tells the observer how long it took, and says what it came to.
+ * STORE_NOT_FOUND where there is no such sale, and the transaction stays open; what connection_fail
+ * says where status is an error. */
+enum store_result connection_end_load(struct store_postgres *store, const struct uuid *sale_id,
+                                      int64_t begun_ns, enum db_status status, bool found,
+                                      int64_t deadline_ns);
 
 /* Tells the observer that an answer makes no sense or does not fit the arena: STORE_BROKEN. */
 enum store_result connection_unsound(struct store_postgres *store);

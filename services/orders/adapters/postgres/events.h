@@ -1,4 +1,7 @@
-/* The outbox: the store port's read_events and prune_events. Private to this adapter. */
+/*
+ * The outbox: the store port's read_events and prune_events, whose contract ports/store.h has.
+ * Private to this adapter.
+ */
 #ifndef ORDERS_ADAPTERS_POSTGRES_EVENTS_H
 #define ORDERS_ADAPTERS_POSTGRES_EVENTS_H
 

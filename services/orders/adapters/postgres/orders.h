@@ -1,4 +1,7 @@
-/* Reading orders: the store port's get_order, list_orders and read_order_ids. Private. */
+/*
+ * Reading orders: the store port's get_order, list_orders and read_order_ids, whose contract
+ * ports/store.h has. Private to this adapter.
+ */
 #ifndef ORDERS_ADAPTERS_POSTGRES_ORDERS_H
 #define ORDERS_ADAPTERS_POSTGRES_ORDERS_H
 

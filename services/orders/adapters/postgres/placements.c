@@ -191,20 +191,17 @@ enum store_result placements_load(void *data, const struct uuid *sale_id,
     if (!connection_prepare(store, deadline_ns)) {
         return STORE_UNAVAILABLE;
     }
-    enum db_status status = DB_OUT_OF_MEMORY;
-    if (load_init(&load, sale_id, requests, count, arena)) {
-        int64_t begun_ns = connection_begin_load(store);
-        status = run_load(store, &load, deadline_ns, arena, &facts, &found);
-        connection_end_load(store, sale_id, begun_ns, status);
+    if (!load_init(&load, sale_id, requests, count, arena)) {
+        return connection_fail(store, DB_OUT_OF_MEMORY, deadline_ns);
     }
-    if (status != DB_OK) {
-        return connection_fail(store, status, deadline_ns);
+    int64_t begun_ns = connection_begin_load(store);
+    enum db_status status = run_load(store, &load, deadline_ns, arena, &facts, &found);
+    enum store_result result =
+        connection_end_load(store, sale_id, begun_ns, status, found, deadline_ns);
+    if (result == STORE_OK) {
+        *ret = facts;
     }
-    if (!found) {
-        return STORE_NOT_FOUND;
-    }
-    *ret = facts;
-    return STORE_OK;
+    return result;
 }
 
 /* --- Storing -------------------------------------------------------------------------------------

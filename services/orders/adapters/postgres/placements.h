@@ -1,4 +1,7 @@
-/* The placement functions of the store port: load, store, abandon. Private to this adapter. */
+/*
+ * The placement functions of the store port: load_placement, store_placed and abandon, whose
+ * contract ports/store.h has. Private to this adapter.
+ */
 #ifndef ORDERS_ADAPTERS_POSTGRES_PLACEMENTS_H
 #define ORDERS_ADAPTERS_POSTGRES_PLACEMENTS_H
 

@@ -32,6 +32,7 @@ struct sale_terms_memory {
 struct sale_terms sale_terms_recall(const struct sale_terms_memory *memory,
                                     const struct uuid *sale_id);
 
+/* Keeps what the row says, perhaps in the place of another sale. */
 void sale_terms_remember(struct sale_terms_memory *memory, const struct sale *sale);
 
 /* Whether what is needed goes beyond what was guessed. */

@@ -1,4 +1,7 @@
-/* Making and reading sales: the store port's functions for them. Private to this adapter. */
+/*
+ * Making and reading sales: the store port's functions for them, whose contract ports/store.h has.
+ * Private to this adapter.
+ */
 #ifndef ORDERS_ADAPTERS_POSTGRES_SALES_H
 #define ORDERS_ADAPTERS_POSTGRES_SALES_H
 

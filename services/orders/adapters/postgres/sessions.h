@@ -1,4 +1,7 @@
-/* Looking at the server's sessions of this program: the store port's read_sessions. Private. */
+/*
+ * Looking at the server's sessions of this program: the store port's read_sessions, whose contract
+ * ports/store.h has. Private to this adapter.
+ */
 #ifndef ORDERS_ADAPTERS_POSTGRES_SESSIONS_H
 #define ORDERS_ADAPTERS_POSTGRES_SESSIONS_H
 
