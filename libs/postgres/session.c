@@ -205,7 +205,7 @@ enum db_status session_exec(struct session *session, const struct statement *sta
                             const struct params *params, int64_t deadline_ns,
                             struct session_result *ret)
 {
-    struct session_result result;
+    struct session_result result = {0};
     enum db_status status;
 
     CHECK_IMPLIES(session->_state == SESSION_OPEN, session->_item_count == 0);

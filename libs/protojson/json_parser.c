@@ -128,13 +128,20 @@ static size_t escape_length(const char *text, size_t length)
     return value <= 0xdbff && low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
 }
 
+/* ASCII that needs no second look: what is printable, and the white space of JSON. */
+static bool is_plain(unsigned char byte)
+{
+    return (byte >= 0x20 && byte < 0x80 && byte != '\\') || byte == '\t' || byte == '\n' ||
+           byte == '\r';
+}
+
 /* Finds what yajl would let pass. */
 static bool check_text(const char *text, size_t length, struct json_parser_problem *problem)
 {
     size_t at = 0;
     while (at < length) {
         unsigned char byte = (unsigned char)text[at];
-        if (byte >= 0x20 && byte < 0x80 && byte != '\\') {
+        if (is_plain(byte)) {
             at++;
         } else if (byte == '\\') {
             size_t taken = escape_length(text + at, length - at);
@@ -148,8 +155,6 @@ static bool check_text(const char *text, size_t length, struct json_parser_probl
                 return report(problem, at, "a byte is not UTF-8");
             }
             at += taken;
-        } else if (byte == '\t' || byte == '\n' || byte == '\r') {
-            at++;
         } else {
             return report(problem, at, "a control character is not escaped");
         }
