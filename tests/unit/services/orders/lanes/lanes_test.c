@@ -466,6 +466,31 @@ static void lanes_orders_and_changes_share_no_room(void **state)
     assert_int_equal(changes[5].change.item.verdict, VERDICT_DONE);
 }
 
+/* A sale that is stuck keeps every worker of lanes waiting: reads have one that takes nothing else,
+ * and it alone takes them. */
+static void lanes_duties_take_nothing_of_each_other(void **state)
+{
+    (void)state;
+    struct uuid sale_id = {{1}};
+    struct lanes_stage_caller caller;
+    struct lanes_stage_job job;
+    lanes_stage_make(100, 10);
+    lanes_stage_join_both();
+    lanes_stage_make_idle(&sale_id);
+    lanes_stage_submit_job(&job);
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_ORDERS, &lanes_stage.task);
+    assert_int_equal(lanes_stage.task.kind, LANE_TASK_IDLE);
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_READS, &lanes_stage.task);
+    assert_int_equal(lanes_stage.task.kind, LANE_TASK_JOB);
+    lanes_work_finish_job(lanes_stage.lanes, &lanes_stage.task);
+    lanes_stage_submit(&caller, &sale_id, 1, "c");
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_READS, &lanes_stage.task);
+    assert_int_equal(lanes_stage.task.kind, LANE_TASK_IDLE);
+    lanes_work_take(lanes_stage.lanes, LANE_DUTY_ORDERS, &lanes_stage.task);
+    assert_int_equal(lanes_stage.task.kind, LANE_TASK_ORDERS);
+    lanes_stage_finish_with(VERDICT_PLACED);
+}
+
 /* A drain works changes and acts off and drops the wish; without a connection and after a cut they
  * are refused like orders. */
 static void lanes_changes_and_acts_end_like_orders(void **state)
@@ -526,6 +551,7 @@ int main(void)
         TEST(lanes_wishes_for_a_sweep_become_one),
         TEST(lanes_changes_and_acts_are_bounded_by_themselves),
         TEST(lanes_orders_and_changes_share_no_room),
+        TEST(lanes_duties_take_nothing_of_each_other),
         TEST(lanes_changes_and_acts_end_like_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
