@@ -108,7 +108,7 @@ static enum store_result read_order_ids(void *data, const struct uuid *sale_id, 
     (void)scratch;
     board_stage.now_ns += board_stage.slice_takes_ns;
     board_stage.slices++;
-    int64_t left = board_stage.sales[sale].sale.orders_count - after;
+    int64_t left = board_stage.sales[sale].sale.orders_count - board_stage.missing_ids - after;
     while (count < limit && (int64_t)count < left) {
         ret_ids[count] = board_stage_order_id_at(sale, (uint64_t)after + count + 1);
         count++;

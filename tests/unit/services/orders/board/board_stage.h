@@ -21,6 +21,7 @@ struct board_stage {
 
     struct store_sale sales[BOARD_STAGE_SALES_MAX];
     size_t sale_count;
+    int64_t missing_ids;   /* of orders that a sale's row counts */
     uint64_t forked_after; /* orders with numbers above are those of another history */
 
     enum store_result read_result; /* of every read */

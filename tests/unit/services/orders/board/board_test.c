@@ -276,6 +276,37 @@ static void board_read_returning_stock_suspends_then_extends_the_filter(void **s
     assert_int_equal(board_stage.ids_read, 2010);
 }
 
+/* Sold out again and not read anew yet: the list of before lacks orders that exist by now. */
+static void board_read_sold_out_again_waits_for_its_own_filter(void **state)
+{
+    (void)state;
+    struct sale *sale = board_stage_add_sale(2000);
+    board_stage_sell_out(sale);
+    board_stage_pass(300, 1);
+    board_stage_assert_filter(0, 2, 2000);
+    sale->stock_remaining = 10;
+    sale->sold_out_since = 0;
+    sale->version++;
+    board_stage_sell_out(sale);
+    board_stage_pass(300, 1); /* it was read; the next build is not allowed yet */
+    board_stage_assert_no_filter(0);
+    board_stage_pass(BOARD_REBUILD_MS * 3, 1);
+    board_stage_assert_filter(0, 4, 2010);
+}
+
+/* A list that is shorter than the sale's row says is no list of all orders. */
+static void board_build_of_fewer_orders_than_told_is_no_filter(void **state)
+{
+    (void)state;
+    board_stage.missing_ids = 1;
+    board_stage_sell_out(board_stage_add_sale(2000));
+    board_stage_pass(BOARD_REBUILD_MS * 3, 1);
+    board_stage_assert_no_filter(0);
+    board_stage.missing_ids = 0;
+    board_stage_pass(BOARD_REBUILD_MS * 3, 1);
+    board_stage_assert_filter(0, 2, 2000);
+}
+
 /* An edge that is still packing the old bits must not see them change under it. */
 static void board_read_filter_in_use_is_not_written_to(void **state)
 {
@@ -431,6 +462,27 @@ static void board_build_again_and_again_is_rate_limited(void **state)
     assert_in_range(builds, 1, 20 * BOARD_PERIOD_MS / BOARD_REBUILD_MS + 1);
 }
 
+/* A build that took long is not begun again before it has rested several times as long. */
+static void board_build_that_took_long_rests_longer(void **state)
+{
+    (void)state;
+    struct sale *sale = board_stage_add_sale(2000);
+    board_stage_sell_out(sale);
+    board_stage.slice_takes_ns = 2000 * MS;
+    board_stage_pass(300, 1);
+    size_t before = board_stage.ids_read;
+    assert_int_equal(before, 2000);
+    board_stage.slice_takes_ns = 0;
+    sale->stock_remaining = 1;
+    sale->sold_out_since = 0;
+    sale->version++;
+    board_stage_sell_out(sale);
+    board_stage_pass(2000 * (BOARD_REBUILD_FACTOR - 1), 1);
+    assert_int_equal(board_stage.ids_read, before);
+    board_stage_pass(2000 * 2, 1);
+    assert_true(board_stage.ids_read > before);
+}
+
 /* --- Streams --------------------------------------------------------------------------------- */
 
 static struct store_sale seen_now(size_t sale)
@@ -554,6 +606,8 @@ int main(void)
         TEST(board_read_full_table_forgets_the_longest_not_asked_for),
         TEST(board_read_sold_out_sale_has_its_filter),
         TEST(board_read_returning_stock_suspends_then_extends_the_filter),
+        TEST(board_read_sold_out_again_waits_for_its_own_filter),
+        TEST(board_build_of_fewer_orders_than_told_is_no_filter),
         TEST(board_read_filter_in_use_is_not_written_to),
         TEST(board_read_outgrown_filter_is_made_anew),
         TEST(board_build_sale_that_moves_on_is_discarded),
@@ -561,6 +615,7 @@ int main(void)
         TEST(board_read_paused_sale_gets_no_filter),
         TEST(board_read_filters_over_the_bound_drop_the_longest_not_asked_for),
         TEST(board_build_again_and_again_is_rate_limited),
+        TEST(board_build_that_took_long_rests_longer),
         TEST(board_watch_hears_of_changes),
         TEST(board_unwatch_with_news_forgets_them),
         TEST(board_watch_without_room_is_refused),
