@@ -284,29 +284,36 @@ static void board_build_ahead_lets_sold_out_sales_go_first(void **state)
 
 /* --- Memory ---------------------------------------------------------------------------------- */
 
-/* Filters that edges refuse by have the memory before those that may be needed once, and these push
- * out nothing. */
+/* Filters that edges refuse by have the memory before those that may be needed once, however long
+ * ago they were asked for, and these push out nothing. */
 static void board_build_ahead_makes_room_for_filters_in_force(void **state)
 {
+    const size_t sold_out_bytes = 81920; /* of 60,000 orders */
+    struct sale *sold_out[2], *selling;
     (void)state;
-    board_stage_make(4, 4, STOCK_BYTES + 40000);
-    struct sale *selling = board_stage_add_sale(STOCK);
-    struct sale *sold_out = board_stage_add_sale(60000); /* 81,920 bytes */
-    sell_down_to(selling, STEP, 2);
-    assert_int_equal(filter_bytes(), STOCK_BYTES);
-    board_stage_sell_out(sold_out);
-    board_stage_pass(2 * BOARD_PERIOD_MS, 2);
-    board_stage_assert_filter(1, sold_out->sold_out_since, 60000);
-    assert_int_equal(filter_bytes(), 81920);
+    board_stage_make(4, 4, STOCK_BYTES + 2 * sold_out_bytes - 1);
+    sold_out[0] = board_stage_add_sale(60000);
+    selling = board_stage_add_sale(STOCK);
+    sold_out[1] = board_stage_add_sale(60000);
+    board_stage_sell_out(sold_out[0]);
+    board_stage_pass(2 * BOARD_PERIOD_MS, 3);
+    sell_down_to(selling, STEP, 3);
+    assert_int_equal(filter_bytes(), STOCK_BYTES + sold_out_bytes);
     size_t read = board_stage.ids_read;
-    board_stage_pass(2000, 2);
-    assert_int_equal(filter_bytes(), 81920);
-    assert_int_equal(board_stage.ids_read, read);
-    board_stage_pass(BOARD_ASKED_MS, 1);
-    board_stage_sell_out(selling); /* now it counts, and nobody asks for the other any more */
-    board_stage_pass(BOARD_REBUILD_MS, 1);
-    board_stage_assert_filter(0, selling->sold_out_since, STOCK);
-    assert_true(filter_bytes() <= STOCK_BYTES + 40000);
+    board_stage_sell_out(sold_out[1]);
+    board_stage_pass(2 * BOARD_PERIOD_MS, 3);
+    assert_int_equal(board_stage.ids_read, read + 60000); /* the first one is still there */
+    board_stage_assert_filter(0, sold_out[0]->sold_out_since, 60000);
+    board_stage_assert_filter(2, sold_out[1]->sold_out_since, 60000);
+    assert_int_equal(filter_bytes(), 2 * sold_out_bytes);
+    board_stage_pass(2000, 3);
+    assert_int_equal(filter_bytes(), 2 * sold_out_bytes);
+    assert_int_equal(board_stage.ids_read, read + 60000);
+    board_stage_pass(BOARD_ASKED_MS, 2);
+    board_stage_sell_out(selling); /* now it counts, too */
+    board_stage_pass(BOARD_REBUILD_MS, 2);
+    board_stage_assert_filter(1, selling->sold_out_since, STOCK);
+    assert_true(filter_bytes() < STOCK_BYTES + 2 * sold_out_bytes);
 }
 
 /* A sale that is forgotten leaves nothing behind. */
@@ -388,12 +395,16 @@ static void board_build_ahead_of_a_sale_that_was_set_back_is_dropped(void **stat
     struct sale *sale = board_stage_add_sale(STOCK);
     sell_down_to(sale, STOCK / 2, 1);
     struct sale backup = *sale;
-    sell_down_to(sale, STEP, 1);
-    assert_read_ahead(sale, board_stage.ids_read);
+    sell_down_to(sale, STOCK / 2 - STEP, 1);
+    assert_int_equal(board_stage.ids_read, STOCK / 2 + STEP);
     *sale = backup;
+    sale->paused = true; /* as the guide has it: so nothing is read ahead */
     board_stage.forked_after = STOCK / 2;
     board_stage_pass(BOARD_ASKED_MS + 2 * BOARD_PERIOD_MS, 1);
-    sell_down_to(sale, 0, 1);
+    sale->paused = false;
+    board_stage_sell(sale, 2 * STEP); /* more than there had been */
+    board_stage_pass(BOARD_PERIOD_MS, 1);
+    board_stage_sell_out(sale);
     board_stage_pass(BOARD_PERIOD_MS, 1);
     board_stage_assert_filter(0, sale->sold_out_since, STOCK);
 }
