@@ -13,21 +13,19 @@ static struct stack stack;
 static struct http_answer answer;
 static char sale_id[37];
 
+static void expect_status(long expected)
+{
+    stack_expect_status(&stack, &answer, expected);
+}
+
 static void expect_json(const char *path, const char *expected)
 {
-    char value[512];
-    http_client_json(&answer, path, value, sizeof(value));
-    if (strcmp(value, expected) != 0) {
-        fail_msg("%s is \"%s\" instead of \"%s\" in %ld %s", path, value, expected, answer.status,
-                 answer.body);
-    }
+    stack_expect_json(&stack, &answer, path, expected);
 }
 
 static void expect_header(const char *name, const char *expected)
 {
-    char value[512];
-    http_client_header(&answer, name, value, sizeof(value));
-    assert_string_equal(value, expected);
+    stack_expect_header(&stack, &answer, name, expected);
 }
 
 static void get_sale(void)
@@ -44,7 +42,7 @@ static void api_new_sale_shows_every_field(void **state)
     char etag[64];
     stack_make_sale(&stack, "fields", 5, 2, sale_id);
     get_sale();
-    assert_int_equal(answer.status, 200);
+    expect_status(200);
     expect_json("saleId", sale_id);
     expect_json("sku", "sku");
     expect_json("title", "A sale");
@@ -76,7 +74,7 @@ static void api_sale_key_names_one_creation(void **state)
     char first[64], location[128], expected[128];
 
     stack_call(&stack, "POST", "/v1/sales", headers, body, &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     http_client_json(&answer, "saleId", first, sizeof(first));
     http_client_header(&answer, "location", location, sizeof(location));
     snprintf(expected, sizeof(expected), "/v1/sales/%s", first);
@@ -84,12 +82,12 @@ static void api_sale_key_names_one_creation(void **state)
     expect_header("idempotent-replayed", "");
 
     stack_call(&stack, "POST", "/v1/sales", bare, body, &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     expect_json("saleId", first);
     expect_header("idempotent-replayed", "true");
 
     stack_call(&stack, "POST", "/v1/sales", bare, other, &answer);
-    assert_int_equal(answer.status, 422);
+    expect_status(422);
     expect_json("reason", "IDEMPOTENCY_KEY_REUSED");
 }
 
@@ -100,7 +98,7 @@ static void api_order_is_placed_replayed_and_read(void **state)
     char order_id[64], location[256], path[256];
     stack_make_sale(&stack, "orders", 5, 2, sale_id);
     stack_place(&stack, sale_id, "c-1", "k-1", &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     expect_json("saleId", sale_id);
     expect_json("number", "1");
     expect_json("customerId", "c-1");
@@ -112,17 +110,17 @@ static void api_order_is_placed_replayed_and_read(void **state)
     http_client_header(&answer, "location", location, sizeof(location));
 
     stack_place(&stack, sale_id, "c-1", "\"k-1\"", &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     expect_json("orderId", order_id);
     expect_header("idempotent-replayed", "true");
 
     stack_call(&stack, "GET", location, NULL, NULL, &answer);
-    assert_int_equal(answer.status, 200);
+    expect_status(200);
     expect_json("orderId", order_id);
 
     snprintf(path, sizeof(path), "/v1/sales/%s/orders/%s?customerId=c-2", sale_id, order_id);
     stack_call(&stack, "GET", path, NULL, NULL, &answer);
-    assert_int_equal(answer.status, 404);
+    expect_status(404);
     expect_json("reason", "ORDER_NOT_FOUND");
 
     get_sale();
@@ -141,10 +139,10 @@ static void api_order_key_is_scoped_to_its_customer(void **state)
     stack_place(&stack, sale_id, "a", "shared", &answer);
     http_client_json(&answer, "orderId", first, sizeof(first));
     stack_call(&stack, "POST", path, headers, "{\"customerId\":\"a\",\"quantity\":2}", &answer);
-    assert_int_equal(answer.status, 422);
+    expect_status(422);
     expect_json("reason", "IDEMPOTENCY_KEY_REUSED");
     stack_call(&stack, "POST", path, headers, "{\"customerId\":\"b\",\"quantity\":2}", &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     http_client_json(&answer, "orderId", second, sizeof(second));
     assert_string_not_equal(first, second);
 }
@@ -155,20 +153,20 @@ static void api_limit_and_stock_refuse_by_name(void **state)
     (void)state;
     stack_make_sale(&stack, "limits", 2, 1, sale_id);
     stack_place(&stack, sale_id, "a", "1", &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     stack_place(&stack, sale_id, "a", "2", &answer);
-    assert_int_equal(answer.status, 409);
+    expect_status(409);
     expect_json("reason", "CUSTOMER_LIMIT_REACHED");
     expect_json("type", "/problems/CUSTOMER_LIMIT_REACHED");
     stack_place(&stack, sale_id, "b", "1", &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     stack_place(&stack, sale_id, "c", "1", &answer);
-    assert_int_equal(answer.status, 409);
+    expect_status(409);
     expect_json("reason", "SOLD_OUT");
     get_sale();
     expect_json("state", "SOLD_OUT");
     stack_place(&stack, sale_id, "a", "1", &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     expect_header("idempotent-replayed", "true");
 }
 
@@ -183,13 +181,13 @@ static void api_scheduled_sale_is_not_started(void **state)
                "\"startTime\":\"2998-01-01T00:00:00+01:00\","
                "\"endTime\":\"2999-01-01T00:00:00.5Z\",\"stockTotal\":3,\"holdSeconds\":60}",
                &answer);
-    assert_int_equal(answer.status, 201);
+    expect_status(201);
     expect_json("state", "SCHEDULED");
     expect_json("startTime", "2997-12-31T23:00:00Z");
     expect_json("endTime", "2999-01-01T00:00:00.500Z");
     http_client_json(&answer, "saleId", sale_id, sizeof(sale_id));
     stack_place(&stack, sale_id, "a", "1", &answer);
-    assert_int_equal(answer.status, 409);
+    expect_status(409);
     expect_json("reason", "SALE_NOT_STARTED");
 }
 
@@ -202,7 +200,7 @@ static void api_list_pages_visit_every_sale_once(void **state)
     do {
         snprintf(path, sizeof(path), "/v1/sales?pageSize=2&pageToken=%s", token);
         stack_call(&stack, "GET", path, NULL, NULL, &answer);
-        assert_int_equal(answer.status, 200);
+        expect_status(200);
         for (int i = 0; i < 2; i++) {
             snprintf(path, sizeof(path), "sales.%d.saleId", i);
             http_client_json(&answer, path, id, sizeof(id));
@@ -239,7 +237,7 @@ static void api_head_is_get_without_body(void **state)
 {
     (void)state;
     stack_call(&stack, "HEAD", "/v1/sales", NULL, NULL, &answer);
-    assert_int_equal(answer.status, 200);
+    expect_status(200);
     assert_int_equal(answer.body_length, 0);
 }
 
@@ -252,7 +250,8 @@ static void api_ops_listeners_answer(void **state)
                                         "/limits"};
     for (size_t i = 0; i < COUNT_OF(ports); i++) {
         for (size_t k = 0; k < COUNT_OF(paths); k++) {
-            assert_int_equal(stack_ops_status(ports[i], paths[k]), 200);
+            stack_ops_get(ports[i], paths[k], &answer);
+            expect_status(200);
         }
     }
 }

@@ -136,16 +136,15 @@ static void make_call(const struct mistake *mistake)
 static void assert_is_a_problem(long status)
 {
     char value[256];
-    http_client_header(&answer, "content-type", value, sizeof(value));
-    assert_string_equal(value, "application/problem+json");
-    http_client_json(&answer, "status", value, sizeof(value));
-    assert_int_equal(strtol(value, NULL, 10), status);
+    stack_expect_header(&stack, &answer, "content-type", "application/problem+json");
+    snprintf(value, sizeof(value), "%ld", status);
+    stack_expect_json(&stack, &answer, "status", value);
     static const char *const members[] = {"type",     "title",  "detail",
                                           "instance", "reason", "requestId"};
     for (size_t i = 0; i < COUNT_OF(members); i++) {
         http_client_json(&answer, members[i], value, sizeof(value));
         if (value[0] == '\0') {
-            fail_msg("no %s in %s", members[i], answer.body);
+            stack_fail(&stack, "no %s in %s", members[i], answer.body);
         }
     }
 }
@@ -163,8 +162,7 @@ static void bad_input_gets_its_status_and_reason(void **state)
         if (answer.status != mistake->status ||
             (mistake->reason != NULL && strcmp(reason, mistake->reason) != 0) ||
             (mistake->field != NULL && strcmp(field, mistake->field) != 0)) {
-            stack_print_logs(&stack);
-            fail_msg("%s: %ld %s", mistake->what, answer.status, answer.body);
+            stack_fail(&stack, "%s: %ld %s", mistake->what, answer.status, answer.body);
         }
         assert_is_a_problem(mistake->status);
     }
@@ -174,7 +172,6 @@ static void bad_input_gets_its_status_and_reason(void **state)
 static void bad_input_large_body_is_too_large(void **state)
 {
     (void)state;
-    char reason[64];
     size_t length = 200000;
     char *body = malloc(length + 1);
     assert_non_null(body);
@@ -183,9 +180,8 @@ static void bad_input_large_body_is_too_large(void **state)
     struct mistake large = {"large", "POST",           PLACE, "k", "application/json", body,
                             413,     "BODY_TOO_LARGE", NULL};
     make_call(&large);
-    http_client_json(&answer, "reason", reason, sizeof(reason));
-    assert_int_equal(answer.status, 413);
-    assert_string_equal(reason, "BODY_TOO_LARGE");
+    stack_expect_status(&stack, &answer, 413);
+    stack_expect_json(&stack, &answer, "reason", "BODY_TOO_LARGE");
     assert_is_a_problem(413);
     free(body);
 }
@@ -209,7 +205,7 @@ static void bad_input_new_sale_names_all_fields(void **state)
     const char *headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN, "Idempotency-Key: k2",
                              "Content-Type: application/json", NULL};
     stack_call(&stack, "POST", "/v1/sales", headers, "{\"stockTotal\":0}", &answer);
-    assert_int_equal(answer.status, 400);
+    stack_expect_status(&stack, &answer, 400);
     http_client_json(&answer, "violations.3.field", value, sizeof(value));
     assert_string_not_equal(value, "");
 }
@@ -219,7 +215,7 @@ static void bad_input_leaves_the_system_working(void **state)
 {
     (void)state;
     stack_place(&stack, sale_id, "c", "after", &answer);
-    assert_int_equal(answer.status, 201);
+    stack_expect_status(&stack, &answer, 201);
     assert_int_equal(stack_query_number(&stack, "SELECT count(*) FROM orders"), 1);
     stack_audit(&stack);
 }

@@ -86,6 +86,7 @@ function response(status, headers, body)
     if id == "idle" then return end
     local detail = body:match('"orderId":"([^"]*)"') or body:match('"reason":"([^"]*)"') or "-"
     file:write(status, " ", id, " ", detail, " ", string.format("%.0f", wall_us()), "\n")
+    file:flush() -- so that whoever reads meanwhile reads whole lines, and all of them
     if status == 503 or status == 504 then
         local key, copy = id:match("^(%d+)%.(%d+)$")
         again_last = again_last + 1
@@ -94,10 +95,7 @@ function response(status, headers, body)
     end
     answered = answered + 1
     if answered >= total then
-        file:flush()
         io.open(folder .. "/done." .. number, "w"):close()
         wrk.thread:stop()
-    elseif answered % 64 == 0 then
-        file:flush()
     end
 end

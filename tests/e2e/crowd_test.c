@@ -4,14 +4,11 @@
  */
 #include "support/crowd.h"
 
-#include "base/clock.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 /* cmocka wants these first */
 #include <cmocka.h>
 
@@ -19,6 +16,8 @@
 #define LARGE_STOCK 10000 /* of the sales in whose middle something dies */
 #define KEYS        20000
 #define CONNECTIONS 200
+/* A crowd is repeated so often where only the machine's haste or want of it is to blame. */
+#define TRIES 4
 
 static struct stack stack;
 static struct crowd crowd;
@@ -52,15 +51,25 @@ static long orders_in_database(void)
     return stack_query_number(&stack, sql);
 }
 
-/* Waits until the sale is running: what follows happens in its middle. */
-static void wait_for_mid_run(void)
+/* Makes a sale and a crowd that buys; returns in the middle of it. */
+static void start_mid_run(const char *name)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(20000);
-    while (orders_in_database() == 0) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
-        nanosleep(&(struct timespec){.tv_nsec = 2 * CLOCK_NS_PER_MS}, NULL);
+    char key[64];
+    for (int i = 0; i < TRIES; i++) {
+        snprintf(key, sizeof(key), "%s-%d", name, i);
+        stack_make_sale(&stack, key, LARGE_STOCK, 0, sale_id);
+        crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS);
+        struct stack_wait wait = stack_wait_for(&stack, "the first order");
+        while (orders_in_database() == 0) {
+            stack_wait_on(&wait, 2);
+        }
+        if (orders_in_database() < LARGE_STOCK) {
+            return;
+        }
+        crowd_end(&crowd); /* this test was not looking while all was sold */
+        crowd_fini(&crowd);
     }
-    assert_true(orders_in_database() < LARGE_STOCK);
+    stack_fail(&stack, "all is sold before anything can happen");
 }
 
 static int keys_placed(void)
@@ -72,50 +81,74 @@ static int keys_placed(void)
     return placed;
 }
 
+static void assert_nothing_else(void)
+{
+    if (crowd.other_5xx != 0) {
+        stack_fail(&stack, "%ld answers are 5xx of another kind", crowd.other_5xx);
+    }
+}
+
 static void assert_exactly_is_sold(long stock)
 {
-    assert_int_equal(orders_in_database(), stock);
-    assert_int_equal(keys_placed(), stock);
+    if (orders_in_database() != stock || keys_placed() != stock) {
+        stack_fail(&stack, "%ld orders for %d keys that were told so, instead of %ld",
+                   orders_in_database(), keys_placed(), stock);
+    }
     crowd_assert_told_the_truth(&crowd, &stack);
     stack_audit(&stack);
+}
+
+/*
+ * Lets a crowd buy the stock of a new sale, and again with another where answers were 503 or 504:
+ * those are true, and a machine that stands still for seconds makes them, but not every time.
+ */
+static void sell_to_a_crowd(const char *name, int keys, int copies)
+{
+    char key[64];
+    for (int i = 0; i < TRIES; i++) {
+        snprintf(key, sizeof(key), "%s-%d", name, i);
+        stack_make_sale(&stack, key, STOCK, 0, sale_id);
+        crowd_start(&crowd, &stack, sale_id, keys, copies, CROWD_RETRIES, CONNECTIONS);
+        crowd_collect(&crowd);
+        assert_nothing_else();
+        assert_int_equal(crowd.other_refusals, 0);
+        assert_int_equal(crowd.placed + crowd.sold_out, keys * copies);
+        assert_exactly_is_sold(STOCK);
+        if (crowd.overloaded + crowd.unknown == 0) {
+            assert_int_equal(crowd.answers, keys * copies);
+            return;
+        }
+        crowd_fini(&crowd);
+    }
+    stack_fail(&stack, "some of every crowd are answered 503 or 504");
 }
 
 /* 20,000 attempts on 1,000 units: 1,000 placed, every other one SOLD_OUT, no 5xx, audit clean. */
 static void crowd_distinct_keys_sells_exactly_the_stock(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "distinct", STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 60);
-    crowd_collect(&crowd);
-    assert_int_equal(crowd.answers, KEYS);
+    sell_to_a_crowd("distinct", KEYS, 1);
     assert_int_equal(crowd.placed, STOCK);
-    assert_int_equal(crowd.sold_out, KEYS - STOCK);
-    assert_exactly_is_sold(STOCK);
 }
 
 /* Every key three times by different connections: still 1,000; a key's answers name one order. */
 static void crowd_every_key_three_times_sells_exactly_the_stock(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "thrice", STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS / 3, 3, CROWD_RETRIES, CONNECTIONS, 60);
-    crowd_collect(&crowd);
-    assert_int_equal(crowd.answers, KEYS / 3 * 3);
-    assert_int_equal(crowd.placed + crowd.sold_out, crowd.answers);
-    assert_exactly_is_sold(STOCK);
+    sell_to_a_crowd("thrice", KEYS / 3, 3);
 }
 
 /* With a limit of two, customers who try three times with three keys get two each and no third. */
 static void crowd_customer_limit_holds(void **state)
 {
     (void)state;
-    enum { CUSTOMERS = 400, LIMIT = 2, TRIES = 3 };
+    enum { CUSTOMERS = 400, LIMIT = 2, WANTED = 3 };
     char sql[256];
     stack_make_sale(&stack, "limit", STOCK, LIMIT, sale_id);
-    crowd_start(&crowd, &stack, sale_id, CUSTOMERS, TRIES, CROWD_OWN_KEYS, CONNECTIONS, 60);
+    crowd_start(&crowd, &stack, sale_id, CUSTOMERS, WANTED, CROWD_OWN_KEYS, CONNECTIONS);
     crowd_collect(&crowd);
     assert_int_equal(crowd.placed, CUSTOMERS * LIMIT);
-    assert_int_equal(crowd.other_refusals, CUSTOMERS * (TRIES - LIMIT));
+    assert_int_equal(crowd.other_refusals, CUSTOMERS * (WANTED - LIMIT));
     snprintf(sql, sizeof(sql),
              "SELECT coalesce(max(n), 0) FROM (SELECT sum(quantity) AS n FROM orders "
              "WHERE sale_id = '%s' GROUP BY customer_id) held",
@@ -128,14 +161,12 @@ static void crowd_customer_limit_holds(void **state)
 static void crowd_orders_killed_in_mid_run_tells_the_truth(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "orders-killed", LARGE_STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 30);
-    wait_for_mid_run();
+    start_mid_run("orders-killed");
     stack_kill_orders(&stack);
     stack_start_orders(&stack);
-    stack_wait_ready(&stack, 20000);
+    stack_wait_ready(&stack, STACK_PATIENCE_MS);
     crowd_collect(&crowd);
-    assert_int_equal(crowd.other_5xx, 0);
+    assert_nothing_else();
     assert_exactly_is_sold(LARGE_STOCK);
 }
 
@@ -143,14 +174,19 @@ static void crowd_orders_killed_in_mid_run_tells_the_truth(void **state)
 static void crowd_edge_killed_in_mid_run_tells_the_truth(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "edge-killed", LARGE_STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 8);
-    wait_for_mid_run();
+    start_mid_run("edge-killed");
     stack_kill_edge(&stack);
+    long sold = orders_in_database();
     stack_start_edge(&stack);
-    stack_wait_ready(&stack, 20000);
+    stack_wait_ready(&stack, STACK_PATIENCE_MS);
+    /* What was lost with the edge is not asked again, so this crowd has no end of its own. */
+    struct stack_wait wait = stack_wait_for(&stack, "orders through the new edge");
+    while (orders_in_database() < LARGE_STOCK && orders_in_database() < sold + KEYS / 20) {
+        stack_wait_on(&wait, 10);
+    }
+    crowd_end(&crowd);
     crowd_collect(&crowd);
-    assert_int_equal(crowd.other_5xx, 0);
+    assert_nothing_else();
     crowd_assert_told_the_truth(&crowd, &stack);
     stack_audit(&stack);
 }
@@ -160,14 +196,12 @@ static void crowd_edge_killed_in_mid_run_tells_the_truth(void **state)
 static void crowd_postgres_killed_in_mid_run_tells_the_truth(void **state)
 {
     (void)state;
-    stack_make_sale(&stack, "postgres-killed", LARGE_STOCK, 0, sale_id);
-    crowd_start(&crowd, &stack, sale_id, KEYS, 1, CROWD_RETRIES, CONNECTIONS, 30);
-    wait_for_mid_run();
+    start_mid_run("postgres-killed");
     assert_int_equal(scratch_postgres_kill(&stack.postgres), 0);
     assert_int_equal(scratch_postgres_restart(&stack.postgres), 0);
-    stack_wait_ready(&stack, 20000);
+    stack_wait_ready(&stack, STACK_PATIENCE_MS);
     crowd_collect(&crowd);
-    assert_int_equal(crowd.other_5xx, 0);
+    assert_nothing_else();
     assert_exactly_is_sold(LARGE_STOCK);
 }
 
@@ -176,26 +210,28 @@ static void crowd_database_away_is_named(void **state)
 {
     (void)state;
     static struct http_answer answer;
-    char reason[64], retry_after[16];
+    char reason[64] = "", retry_after[16];
     stack_make_sale(&stack, "away", STOCK, 0, sale_id);
     assert_int_equal(scratch_postgres_halt(&stack.postgres), 0);
-    int64_t deadline_ns = clock_deadline_in_ms(10000);
-    do {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+    struct stack_wait wait = stack_wait_for(&stack, "the reason of the refusals");
+    while (strcmp(reason, "DATABASE_UNAVAILABLE") != 0) {
+        stack_wait_on(&wait, 0);
         stack_place(&stack, sale_id, "c", "k", &answer);
-        assert_int_equal(answer.status, 503);
+        stack_expect_status(&stack, &answer, 503);
         http_client_json(&answer, "reason", reason, sizeof(reason));
-    } while (strcmp(reason, "DATABASE_UNAVAILABLE") != 0);
+    }
     http_client_header(&answer, "retry-after", retry_after, sizeof(retry_after));
     assert_string_not_equal(retry_after, "");
+    wait = stack_wait_for(&stack, "orders to be not ready"); /* idle workers look now and then */
     while (stack_ops_status(stack.orders_ops_port, "/readyz") != 503) {
-        assert_true(clock_monotonic_ns() < deadline_ns); /* idle workers look four times a second */
+        stack_wait_on(&wait, 10);
     }
-    assert_int_equal(stack_ops_status(stack.edge_ops_port, "/readyz"), 200);
+    stack_ops_get(stack.edge_ops_port, "/readyz?verbose", &answer);
+    stack_expect_status(&stack, &answer, 200);
     assert_int_equal(scratch_postgres_restart(&stack.postgres), 0);
-    stack_wait_ready(&stack, 20000);
+    stack_wait_ready(&stack, STACK_PATIENCE_MS);
     stack_place(&stack, sale_id, "c", "k", &answer);
-    assert_int_equal(answer.status, 201);
+    stack_expect_status(&stack, &answer, 201);
 }
 
 int main(void)

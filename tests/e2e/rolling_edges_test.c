@@ -13,18 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 /* cmocka wants these first */
 #include <cmocka.h>
 
 #define EDGES       2
-#define PATIENCE_MS 60000
+#define PATIENCE_MS STACK_PATIENCE_MS
 #define STOCK       1000000
 #define PER_SECOND  200
 #define CONNECTIONS 32
-/* Several times what HAProxy needs to notice (HAPROXY_NOTICE_MS). */
-#define PAUSE_MS      3000
-#define PAUSE_SETTING "EDGE_DRAIN_PAUSE_MS=3000"
+/* Many times what HAProxy needs to notice (HAPROXY_NOTICE_MS), for a machine with other work. */
+#define PAUSE_MS      10000
+#define PAUSE_SETTING "EDGE_DRAIN_PAUSE_MS=10000"
 
 _Static_assert(PAUSE_MS > 3 * HAPROXY_NOTICE_MS, "nobody is sent to an edge that has stopped");
 
@@ -59,11 +58,10 @@ static int tear_down_group(void **state)
 
 static void wait_for_answers(const struct steady *load, unsigned more)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct stack_wait wait = stack_wait_for(&stacks[0], "answers");
     unsigned enough = steady_answered(load) + more;
     while (steady_answered(load) < enough) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
-        nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
+        stack_wait_on(&wait, 10);
     }
 }
 
@@ -76,12 +74,10 @@ static void restart(size_t index)
     haproxy_wait(&haproxy, index, false);
     int64_t noticed_ns = clock_monotonic_ns();
     int status = process_wait(&stack->edge, PATIENCE_MS);
-    if (status != 0) {
-        stack_print_logs(stack);
+    if (status != 0 || stack_count_log(stack, "stampede-edge", "\"event\":\"drained\"") != 1 ||
+        stack_count_log(stack, "stampede-edge", "\"connections_cut\":0") != 1) {
+        stack_fail(stack, "edge %zu ended with %d, and not as it should", index, status);
     }
-    assert_int_equal(status, 0);
-    assert_int_equal(stack_count_log(stack, "stampede-edge", "\"event\":\"drained\""), 1);
-    assert_int_equal(stack_count_log(stack, "stampede-edge", "\"connections_cut\":0"), 1);
     int64_t ended_ns = clock_monotonic_ns();
     stack_start_edge(stack);
     haproxy_wait(&haproxy, index, true);
@@ -112,9 +108,9 @@ static void rolling_edges_behind_haproxy_is_not_noticed(void **state)
     }
     steady_stop(load, &report);
     steady_report_print(&report, "rolling restart of edges behind HAProxy");
-    assert_int_equal(report.lost, 0);
-    assert_int_equal(report.failed, 0);
-    assert_int_equal(report.refused, 0);
+    if (report.lost + report.failed + report.refused > 0) {
+        stack_fail(&stacks[0], "somebody has noticed: %s", report.first_failure);
+    }
     assert_int_equal(steady_assert_told_the_truth(&report, &orders, &stacks[0]), 0);
     steady_report_fini(&report);
     stack_audit(&stacks[0]);

@@ -4,11 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 /* cmocka wants these first */
 #include <cmocka.h>
-
-#define VALUE_BYTES 512
 
 struct told_stack told_stack;
 
@@ -35,21 +32,12 @@ int told_stack_audit(void **state)
 
 void told_stack_expect_status(long expected)
 {
-    const struct http_answer *answer = &told_stack.answer;
-    if (answer->status != expected) {
-        fail_msg("%ld instead of %ld: %s", answer->status, expected, answer->body);
-    }
+    stack_expect_status(&told_stack.stack, &told_stack.answer, expected);
 }
 
 void told_stack_expect_json(const char *path, const char *expected)
 {
-    const struct http_answer *answer = &told_stack.answer;
-    char value[VALUE_BYTES];
-    http_client_json(answer, path, value, sizeof(value));
-    if (strcmp(value, expected) != 0) {
-        fail_msg("%s is \"%s\" instead of \"%s\" in %ld %s", path, value, expected, answer->status,
-                 answer->body);
-    }
+    stack_expect_json(&told_stack.stack, &told_stack.answer, path, expected);
 }
 
 void told_stack_expect_refusal(long status, const char *reason)

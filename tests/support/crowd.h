@@ -33,12 +33,19 @@ enum crowd_mode {
     CROWD_OWN_KEYS, /* each copy is another order of the same customer */
 };
 
-/*
- * Starts keys * copies attempts from connections connections on the sale; ends by itself once all
- * are answered, or after seconds.
- */
+/* Starts keys * copies attempts from connections connections on the sale; ends by itself once all
+ * are answered, which takes as long as it takes. */
 void crowd_start(struct crowd *crowd, const struct stack *stack, const char *sale_id, int keys,
-                 int copies, enum crowd_mode mode, int connections, int seconds);
+                 int copies, enum crowd_mode mode, int connections);
+
+/* Whether every attempt has its answer. */
+bool crowd_is_answered(const struct crowd *crowd);
+
+/* How many answers so far were 201. */
+long crowd_count_placed(const struct crowd *crowd);
+
+/* Ends it now: what is not answered yet is given up. Also one that has ended. */
+void crowd_end(struct crowd *crowd);
 
 /* Waits for the end and reads the answers. */
 void crowd_collect(struct crowd *crowd);

@@ -1,6 +1,7 @@
 #include "support/haproxy.h"
 
 #include "base/clock.h"
+#include "support/port.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -25,10 +26,10 @@ static const char head[] = "global\n"
                            "    maxconn 1000\n"
                            "defaults\n"
                            "    mode http\n"
-                           "    timeout connect 5s\n"
-                           "    timeout client 60s\n"
-                           "    timeout server 60s\n"
-                           "    timeout check 2s\n"
+                           "    timeout connect 60s\n"
+                           "    timeout client 120s\n"
+                           "    timeout server 120s\n"
+                           "    timeout check 10s\n"
                            "frontend shop\n"
                            "    bind 127.0.0.1:%d\n"
                            "    default_backend edges\n"
@@ -71,9 +72,11 @@ static bool is_ready(const struct haproxy *haproxy, size_t index)
 
 void haproxy_wait(const struct haproxy *haproxy, size_t index, bool ready)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct patience patience = patience_of_ms(PATIENCE_MS);
     while (is_ready(haproxy, index) != ready) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        if (patience_is_over(&patience)) {
+            fail_msg("HAProxy does not take edge %zu for %s", index, ready ? "ready" : "gone");
+        }
         nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
     }
 }
@@ -81,9 +84,8 @@ void haproxy_wait(const struct haproxy *haproxy, size_t index, bool ready)
 void haproxy_start(struct haproxy *ret, const struct stack *const *stacks, size_t count)
 {
     char path[SCRATCH_POSTGRES_PATH_BYTES + 16], log[SCRATCH_POSTGRES_PATH_BYTES + 16];
-    struct haproxy haproxy = {.folder = "/tmp/stampede-haproxy-XXXXXX",
-                              .port = stack_free_port(),
-                              .stats_port = stack_free_port()};
+    struct haproxy haproxy = {
+        .folder = "/tmp/stampede-haproxy-XXXXXX", .port = port_take(), .stats_port = port_take()};
 
     CHECK(count <= HAPROXY_SERVERS_MAX);
     if (access(PROGRAM, X_OK) != 0) {

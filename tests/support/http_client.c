@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS 300000
 
 static size_t append(char *buffer, size_t capacity, size_t used, const char *bytes, size_t count)
 {

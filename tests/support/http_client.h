@@ -20,7 +20,7 @@ struct http_call {
     const char *const *headers; /* "Name: value", NULL-ended; may be NULL */
     const char *body;           /* NULL: none */
     size_t body_length;         /* 0: up to the NUL */
-    long timeout_ms;            /* 0: 10,000 */
+    long timeout_ms;            /* 0: 300,000 */
 };
 
 /* Makes the call on a connection of its own. */

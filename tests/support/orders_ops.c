@@ -13,7 +13,7 @@
 /* cmocka wants the standard headers first */
 #include <cmocka.h>
 
-#define PATIENCE_MS   20000
+#define PATIENCE_MS   300000
 #define MESSAGE_BYTES ((size_t)1024 * 1024)
 
 struct waiter {

@@ -1,6 +1,6 @@
 #include "support/process.h"
 
-#include "base/clock.h"
+#include "support/patience.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +53,13 @@ void process_signal(const struct process *process, int signal_number)
     kill(process->pid, signal_number);
 }
 
+void process_freeze(const struct process *process)
+{
+    siginfo_t info;
+    process_signal(process, SIGSTOP);
+    CHECK(waitid(P_PID, (id_t)process->pid, &info, WSTOPPED | WNOWAIT) == 0);
+}
+
 static int status_of(int wait_status)
 {
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
@@ -60,12 +67,12 @@ static int status_of(int wait_status)
 
 int process_wait(struct process *process, int64_t timeout_ms)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(timeout_ms);
+    struct patience patience = patience_of_ms(timeout_ms);
     int status;
 
     CHECK(process->pid > 0);
     while (waitpid(process->pid, &status, WNOHANG) == 0) {
-        if (clock_monotonic_ns() >= deadline_ns) {
+        if (patience_is_over(&patience)) {
             kill(process->pid, SIGKILL);
             waitpid(process->pid, &status, 0);
             process->pid = 0;

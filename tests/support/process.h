@@ -22,6 +22,9 @@ int process_start(struct process *ret, const char *const *argv, const char *cons
 
 void process_signal(const struct process *process, int signal_number);
 
+/* SIGSTOP, and waits until no thread of it runs any more. SIGCONT makes it go on. */
+void process_freeze(const struct process *process);
+
 /*
  * Waits for the end: the exit status, 128 + the signal, or -1 when timeout_ms passed (it is then
  * killed).

@@ -44,6 +44,8 @@ struct proxy {
     pthread_t thread;
     struct {
         pthread_mutex_t lock; /* guards all of _shared */
+        pthread_cond_t obeyed_changed;
+        unsigned given, obeyed; /* orders to the thread */
         bool stopping, dropping, black_hole;
         int delay_ms;
         uint64_t allowance[2]; /* bytes still to be forwarded, or PROXY_UNLIMITED */
@@ -185,26 +187,28 @@ static bool fill(struct proxy *proxy, struct connection *connection, enum proxy_
     return true;
 }
 
-/* Takes the bytes of an attempt to write off the allowance; sets *ret_cut when it is used up. */
-static size_t allow(struct proxy *proxy, enum proxy_direction direction, size_t wanted,
-                    bool *ret_cut)
+/*
+ * Writes of a chunk what the allowance has left, and takes it off; sets *ret_cut when it is used up
+ * with that. Returns what send() did. All under the lock: whoever has received a byte finds it
+ * counted.
+ */
+static ssize_t pass_on(struct proxy *proxy, enum proxy_direction direction, int fd,
+                       const char *bytes, size_t wanted, bool *ret_cut)
 {
     pthread_mutex_lock(&proxy->_shared.lock);
     uint64_t *left = &proxy->_shared.allowance[direction];
     size_t allowed = *left < wanted ? (size_t)*left : wanted;
-    *ret_cut = *left != PROXY_UNLIMITED && *left <= wanted;
-    pthread_mutex_unlock(&proxy->_shared.lock);
-    return allowed;
-}
-
-static void account(struct proxy *proxy, enum proxy_direction direction, size_t written)
-{
-    pthread_mutex_lock(&proxy->_shared.lock);
-    proxy->_shared.forwarded[direction] += written;
-    if (proxy->_shared.allowance[direction] != PROXY_UNLIMITED) {
-        proxy->_shared.allowance[direction] -= written;
+    bool is_last = *left != PROXY_UNLIMITED && *left <= wanted;
+    ssize_t length = allowed == 0 ? 0 : send(fd, bytes, allowed, MSG_NOSIGNAL);
+    if (length > 0) {
+        proxy->_shared.forwarded[direction] += (uint64_t)length;
+        if (*left != PROXY_UNLIMITED) {
+            *left -= (uint64_t)length;
+        }
     }
+    *ret_cut = is_last && length == (ssize_t)allowed;
     pthread_mutex_unlock(&proxy->_shared.lock);
+    return length;
 }
 
 enum drained { DRAINED, DRAINED_DEAD, DRAINED_CUT };
@@ -216,16 +220,14 @@ static enum drained drain(struct proxy *proxy, struct connection *connection,
     struct flow *flow = &connection->flows[direction];
     while (flow->count > 0 && flow->chunks[flow->first].due_ns <= clock_monotonic_ns()) {
         struct chunk *chunk = &flow->chunks[flow->first];
-        bool last_allowed;
-        size_t allowed = allow(proxy, direction, chunk->length - chunk->written, &last_allowed);
-        ssize_t length = allowed == 0 ? 0
-                                      : send(connection->sockets[direction],
-                                             chunk->bytes + chunk->written, allowed, MSG_NOSIGNAL);
+        bool is_cut;
+        ssize_t length =
+            pass_on(proxy, direction, connection->sockets[direction], chunk->bytes + chunk->written,
+                    chunk->length - chunk->written, &is_cut);
         if (length < 0) {
             return errno == EAGAIN || errno == EINTR ? DRAINED : DRAINED_DEAD;
         }
-        account(proxy, direction, (size_t)length);
-        if (last_allowed && (size_t)length == allowed) {
+        if (is_cut) {
             return DRAINED_CUT;
         }
         chunk->written += (size_t)length;
@@ -312,10 +314,12 @@ static bool obey(struct proxy *proxy, bool *ret_black_hole)
     bool dropping = proxy->_shared.dropping || stopping;
     proxy->_shared.dropping = false;
     *ret_black_hole = proxy->_shared.black_hole;
-    pthread_mutex_unlock(&proxy->_shared.lock);
     if (dropping) {
         reset_all(proxy);
     }
+    proxy->_shared.obeyed = proxy->_shared.given;
+    pthread_cond_broadcast(&proxy->_shared.obeyed_changed);
+    pthread_mutex_unlock(&proxy->_shared.lock);
     return !stopping;
 }
 
@@ -389,6 +393,7 @@ int proxy_create(int server_port, struct proxy **ret)
     proxy->server_port = server_port;
     proxy->_shared.allowance[0] = proxy->_shared.allowance[1] = PROXY_UNLIMITED;
     pthread_mutex_init(&proxy->_shared.lock, NULL);
+    pthread_cond_init(&proxy->_shared.obeyed_changed, NULL);
     proxy->listener = listen_on_free_port(&proxy->port);
     proxy->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     error = proxy->listener < 0 ? proxy->listener : proxy->wake < 0 ? -errno : 0;
@@ -402,6 +407,7 @@ int proxy_create(int server_port, struct proxy **ret)
         if (proxy->wake >= 0) {
             close(proxy->wake);
         }
+        pthread_cond_destroy(&proxy->_shared.obeyed_changed);
         pthread_mutex_destroy(&proxy->_shared.lock);
         free(proxy);
         return error;
@@ -422,6 +428,7 @@ void proxy_destroy(struct proxy *proxy)
     pthread_join(proxy->thread, NULL);
     close(proxy->listener);
     close(proxy->wake);
+    pthread_cond_destroy(&proxy->_shared.obeyed_changed);
     pthread_mutex_destroy(&proxy->_shared.lock);
     free(proxy);
 }
@@ -431,20 +438,31 @@ int proxy_port(const struct proxy *proxy)
     return proxy->port;
 }
 
+/* Tells the thread to look at its orders, and waits until it has: no byte that is sent after this
+ * is treated as before. */
+static void order_locked(struct proxy *proxy)
+{
+    unsigned number = ++proxy->_shared.given;
+    wake(proxy);
+    while ((int)(proxy->_shared.obeyed - number) < 0) {
+        pthread_cond_wait(&proxy->_shared.obeyed_changed, &proxy->_shared.lock);
+    }
+}
+
 void proxy_drop(struct proxy *proxy)
 {
     pthread_mutex_lock(&proxy->_shared.lock);
     proxy->_shared.dropping = true;
+    order_locked(proxy);
     pthread_mutex_unlock(&proxy->_shared.lock);
-    wake(proxy);
 }
 
 void proxy_set_black_hole(struct proxy *proxy, bool on)
 {
     pthread_mutex_lock(&proxy->_shared.lock);
     proxy->_shared.black_hole = on;
+    order_locked(proxy);
     pthread_mutex_unlock(&proxy->_shared.lock);
-    wake(proxy);
 }
 
 void proxy_set_delay_ms(struct proxy *proxy, int delay_ms)

@@ -25,7 +25,7 @@ void proxy_destroy(struct proxy *proxy);
 
 int proxy_port(const struct proxy *proxy);
 
-/* Resets every connection now; new ones are served. */
+/* Resets every connection and returns when that is done; new ones are served. */
 void proxy_drop(struct proxy *proxy);
 
 /* While set, nothing is read, forwarded or accepted, and nothing is closed: a silent network. */
@@ -48,7 +48,8 @@ void proxy_cut_after(struct proxy *proxy, enum proxy_direction direction, uint64
 void proxy_replace(struct proxy *proxy, enum proxy_direction direction, const char *from,
                    const char *to);
 
-/* The bytes forwarded so far, and the connections accepted. */
+/* The bytes forwarded so far, those counted that anybody has received, and the connections
+ * accepted. */
 uint64_t proxy_bytes(struct proxy *proxy, enum proxy_direction direction);
 unsigned proxy_accepted(struct proxy *proxy);
 

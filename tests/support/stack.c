@@ -1,34 +1,30 @@
 #include "support/stack.h"
 
 #include "base/clock.h"
+#include "support/port.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 /* cmocka wants the standard headers first */
 #include <cmocka.h>
 
-#define START_MS 20000
-#define STOP_MS  30000
+/* Of a program's log, when something has failed: its last events, and what it wrote that is no
+ * event, which is what a sanitizer had to say. */
+#define TOLD_EVENTS       15
+#define TOLD_OTHER_LINES  120
+#define TOLD_STACKS       8
+#define TOLD_STATUS_BYTES 4000
 
-/* The programs refuse loudly if somebody was quicker. */
-int stack_free_port(void)
+static void sleep_ms(int64_t ms)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(fd >= 0);
-    CHECK(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
-    CHECK(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * CLOCK_NS_PER_MS},
+              NULL);
 }
 
 static const char *program_path(const char *name, char *path, size_t path_bytes)
@@ -96,7 +92,7 @@ void stack_ops_get(int port, const char *path, struct http_answer *ret)
 {
     char url[STACK_URL_BYTES];
     snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
-    http_client_call(&(struct http_call){.url = url, .timeout_ms = 2000}, ret);
+    http_client_call(&(struct http_call){.url = url, .timeout_ms = STACK_ANSWER_MS}, ret);
 }
 
 long stack_ops_status(int port, const char *path)
@@ -104,6 +100,17 @@ long stack_ops_status(int port, const char *path)
     static struct http_answer answer;
     stack_ops_get(port, path, &answer);
     return answer.status;
+}
+
+long stack_metric(const struct stack *stack, int port, const char *series)
+{
+    static struct http_answer answer;
+    char line[160];
+    stack_ops_get(port, "/metrics", &answer);
+    stack_expect_status(stack, &answer, 200);
+    snprintf(line, sizeof(line), "\n%s ", series);
+    const char *at = strstr(answer.body, line);
+    return at == NULL ? -1 : strtol(at + strlen(line), NULL, 10);
 }
 
 /* Whether a call through the edge comes to the database and back. An edge says that it is ready
@@ -117,13 +124,12 @@ static bool is_answering(const struct stack *stack)
 
 void stack_wait_ready(struct stack *stack, int64_t timeout_ms)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(timeout_ms);
+    struct patience patience = patience_of_ms(timeout_ms);
     while (!is_answering(stack)) {
-        if (clock_monotonic_ns() > deadline_ns) {
-            stack_print_logs(stack);
-            fail_msg("not ready after %lld ms", (long long)timeout_ms);
+        if (patience_is_over(&patience)) {
+            stack_fail(stack, "not ready after %lld ms", (long long)timeout_ms);
         }
-        nanosleep(&(struct timespec){.tv_nsec = 10 * CLOCK_NS_PER_MS}, NULL);
+        sleep_ms(10);
     }
 }
 
@@ -131,10 +137,10 @@ static void take_ports(struct stack *stack)
 {
     snprintf(stack->folder, sizeof(stack->folder), "/tmp/stampede-stack-XXXXXX");
     assert_non_null(mkdtemp(stack->folder));
-    stack->edge_port = stack_free_port();
-    stack->edge_ops_port = stack_free_port();
-    stack->orders_port = stack_free_port();
-    stack->orders_ops_port = stack_free_port();
+    stack->edge_port = port_take();
+    stack->edge_ops_port = port_take();
+    stack->orders_port = port_take();
+    stack->orders_ops_port = port_take();
 }
 
 void stack_prepare(struct stack *stack)
@@ -154,17 +160,16 @@ void stack_start(struct stack *stack)
     stack_prepare(stack);
     stack_start_orders(stack);
     stack_start_edge(stack);
-    stack_wait_ready(stack, START_MS);
+    stack_wait_ready(stack, STACK_PATIENCE_MS);
 }
 
 static void terminate(struct stack *stack, struct process *process)
 {
     process_signal(process, SIGTERM);
-    int status = process_wait(process, STOP_MS);
+    int status = process_wait(process, STACK_PATIENCE_MS);
     if (status != 0) {
-        stack_print_logs(stack);
+        stack_fail(stack, "a program ended with %d", status);
     }
-    assert_int_equal(status, 0);
 }
 
 void stack_terminate_orders(struct stack *stack)
@@ -180,7 +185,7 @@ void stack_terminate_edge(struct stack *stack)
 static void kill_hard(struct process *process)
 {
     process_signal(process, SIGKILL);
-    process_wait(process, STOP_MS);
+    process_wait(process, STACK_PATIENCE_MS);
 }
 
 void stack_kill_orders(struct stack *stack)
@@ -198,7 +203,7 @@ static void remove_folder(const char *path)
     struct process remover;
     const char *argv[] = {"rm", "-rf", "--", path, NULL};
     if (process_start(&remover, argv, NULL, "/dev/null") == 0) {
-        process_wait(&remover, STOP_MS);
+        process_wait(&remover, STACK_PATIENCE_MS);
     }
 }
 
@@ -224,10 +229,12 @@ void stack_call(const struct stack *stack, const char *method, const char *path,
 {
     char url[2048];
     snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", stack->edge_port, path);
-    http_client_call(
-        &(struct http_call){
-            .method = method, .url = url, .headers = headers, .body = body, .timeout_ms = 20000},
-        ret);
+    http_client_call(&(struct http_call){.method = method,
+                                         .url = url,
+                                         .headers = headers,
+                                         .body = body,
+                                         .timeout_ms = STACK_ANSWER_MS},
+                     ret);
 }
 
 void stack_make_sale(const struct stack *stack, const char *key, int stock, int limit,
@@ -249,10 +256,7 @@ void stack_make_sale(const struct stack *stack, const char *key, int stock, int 
     const char *headers[] = {"Authorization: Bearer " STACK_ADMIN_TOKEN, key_header,
                              "Content-Type: application/json", NULL};
     stack_call(stack, "POST", "/v1/sales", headers, body, &answer);
-    if (answer.status != 201) {
-        stack_print_logs(stack);
-        fail_msg("creating a sale: %ld %s", answer.status, answer.body);
-    }
+    stack_expect_status(stack, &answer, 201);
     http_client_json(&answer, "saleId", ret_sale_id, 37);
     assert_int_equal(strlen(ret_sale_id), 36);
 }
@@ -281,12 +285,12 @@ void stack_audit(const struct stack *stack)
     const char *argv[] = {script, "audit", NULL};
     const char *environment[] = {url, NULL};
     assert_int_equal(process_start(&audit, argv, environment, log), 0);
-    int status = process_wait(&audit, STOP_MS);
+    int status = process_wait(&audit, STACK_PATIENCE_MS);
     if (status != 0) {
         struct process printer;
         const char *cat[] = {"cat", log, NULL};
         if (process_start(&printer, cat, NULL, "/dev/stderr") == 0) {
-            process_wait(&printer, STOP_MS);
+            process_wait(&printer, STACK_PATIENCE_MS);
         }
     }
     assert_int_equal(status, 0);
@@ -319,14 +323,121 @@ int stack_count_log(const struct stack *stack, const char *program, const char *
     return count;
 }
 
-void stack_print_logs(const struct stack *stack)
+void stack_await_log(const struct stack *stack, const char *program, const char *text,
+                     int more_than)
 {
-    char orders[STACK_URL_BYTES], edge[STACK_URL_BYTES];
-    struct process printer;
-    snprintf(orders, sizeof(orders), "%s/stampede-orders.log", stack->folder);
-    snprintf(edge, sizeof(edge), "%s/stampede-edge.log", stack->folder);
-    const char *argv[] = {"tail", "-n", "40", orders, edge, NULL};
-    if (process_start(&printer, argv, NULL, "/dev/stderr") == 0) {
-        process_wait(&printer, STOP_MS);
+    char what[STACK_URL_BYTES];
+    snprintf(what, sizeof(what), "%s in the log of %s", text, program);
+    struct stack_wait wait = stack_wait_for(stack, what);
+    while (stack_count_log(stack, program, text) <= more_than) {
+        stack_wait_on(&wait, 10);
     }
+}
+
+/* --- When something is not as it must be -------------------------------------------------------*/
+
+/* Every program says its limits and settings when it starts; they are no news. */
+static bool is_event(const char *line)
+{
+    return line[0] == '{' && strstr(line, "\"event\":\"limit\"") == NULL &&
+           strstr(line, "\"event\":\"setting\"") == NULL;
+}
+
+/* Prints what there is to say of a log. */
+static void print_log(const struct stack *stack, const char *program)
+{
+    char path[STACK_URL_BYTES];
+    char *events[TOLD_EVENTS] = {NULL}, *line = NULL;
+    size_t bytes = 0, count = 0, others = 0;
+
+    snprintf(path, sizeof(path), "%s/%s.log", stack->folder, program);
+    FILE *log = fopen(path, "re");
+    fprintf(stderr, "--- the log of %s%s\n", program, log == NULL ? ": there is none" : "");
+    while (log != NULL && getline(&line, &bytes, log) >= 0) {
+        if (is_event(line)) {
+            free(events[count % TOLD_EVENTS]);
+            events[count++ % TOLD_EVENTS] = strdup(line);
+        } else if (line[0] != '{' && others++ < TOLD_OTHER_LINES) {
+            fputs(line, stderr);
+        }
+    }
+    for (size_t i = 0; i < TOLD_EVENTS; i++) {
+        char *event = events[(count + i) % TOLD_EVENTS];
+        fputs(event == NULL ? "" : event, stderr);
+        free(event);
+    }
+    free(line);
+    if (log != NULL) {
+        fclose(log);
+    }
+}
+
+static void print_logs_once(const struct stack *stack)
+{
+    static const struct stack *told[TOLD_STACKS];
+    size_t i = 0;
+    while (i < TOLD_STACKS && told[i] != NULL && told[i] != stack) {
+        i++;
+    }
+    if (i < TOLD_STACKS && told[i] == NULL) {
+        told[i] = stack;
+        print_log(stack, "stampede-orders");
+        print_log(stack, "stampede-edge");
+    }
+}
+
+void stack_fail(const struct stack *stack, const char *format, ...)
+{
+    char words[2 * TOLD_STATUS_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(words, sizeof(words), format, arguments);
+    va_end(arguments);
+    print_logs_once(stack);
+    fail_msg("%s", words);
+    abort(); /* which the line above never comes back to */
+}
+
+void stack_expect_status(const struct stack *stack, const struct http_answer *answer, long status)
+{
+    if (answer->status != status) {
+        stack_fail(stack, "%ld instead of %ld: %.*s", answer->status, status, TOLD_STATUS_BYTES,
+                   answer->body);
+    }
+}
+
+void stack_expect_json(const struct stack *stack, const struct http_answer *answer,
+                       const char *path, const char *value)
+{
+    char found[STACK_URL_BYTES];
+    http_client_json(answer, path, found, sizeof(found));
+    if (strcmp(found, value) != 0) {
+        stack_fail(stack, "%s is \"%s\" instead of \"%s\" in %ld %.*s", path, found, value,
+                   answer->status, TOLD_STATUS_BYTES, answer->body);
+    }
+}
+
+void stack_expect_header(const struct stack *stack, const struct http_answer *answer,
+                         const char *name, const char *value)
+{
+    char found[STACK_URL_BYTES];
+    http_client_header(answer, name, found, sizeof(found));
+    if (strcmp(found, value) != 0) {
+        stack_fail(stack, "%s is \"%s\" instead of \"%s\" in %ld %.*s", name, found, value,
+                   answer->status, TOLD_STATUS_BYTES, answer->body);
+    }
+}
+
+struct stack_wait stack_wait_for(const struct stack *stack, const char *what)
+{
+    return (struct stack_wait){
+        .stack = stack, .what = what, .patience = patience_of_ms(STACK_PATIENCE_MS)};
+}
+
+void stack_wait_on(struct stack_wait *wait, int64_t pause_ms)
+{
+    if (patience_is_over(&wait->patience)) {
+        stack_fail(wait->stack, "waited in vain for %s", wait->what);
+    }
+    sleep_ms(pause_ms);
 }

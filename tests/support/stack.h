@@ -5,13 +5,21 @@
 #ifndef SUPPORT_STACK_H
 #define SUPPORT_STACK_H
 
+#include "base/check.h"
 #include "support/http_client.h"
+#include "support/patience.h"
 #include "support/process.h"
 #include "support/scratch_postgres.h"
+
+#include <stdint.h>
 
 #define STACK_ADMIN_TOKEN     "test-admin-token-0123456789"
 #define STACK_ENVIRONMENT_MAX 8
 #define STACK_URL_BYTES       512
+/* For what must come at all, however slow the machine: no test waits for it to pass. */
+#define STACK_PATIENCE_MS 60000
+/* For one answer, whatever it is. */
+#define STACK_ANSWER_MS 300000
 
 struct stack {
     bool postgres_by_tcp; /* set before stack_prepare: for proxies, and URLs of several hosts */
@@ -51,8 +59,8 @@ void stack_kill_edge(struct stack *stack);
 void stack_terminate_orders(struct stack *stack);
 void stack_terminate_edge(struct stack *stack);
 
-/* Waits for /readyz of both to say 200 and for a read through the edge to be answered; asserts that
- * both come within timeout_ms. */
+/* Waits for /readyz of both to say 200 and for a read through the edge to be answered; fails when
+ * they have not come within timeout_ms. */
 void stack_wait_ready(struct stack *stack, int64_t timeout_ms);
 
 /* The status of GET path on an ops port. */
@@ -61,11 +69,16 @@ long stack_ops_status(int port, const char *path);
 /* The whole answer of GET path on an ops port. */
 void stack_ops_get(int port, const char *path, struct http_answer *ret);
 
-/* A port of 127.0.0.1 that was free a moment ago. */
-int stack_free_port(void);
-
 /* How often a text stands in the log of a program ("stampede-orders") of this stack so far. */
 int stack_count_log(const struct stack *stack, const char *program, const char *text);
+
+/* Waits until it stands there more than so many times: what is written down comes a moment after
+ * what it tells of. */
+void stack_await_log(const struct stack *stack, const char *program, const char *text,
+                     int more_than);
+
+/* The value of a series of /metrics ("stampede_pool_waiting") of an ops port, or -1. */
+long stack_metric(const struct stack *stack, int port, const char *series);
 
 /* One call to the edge; path begins with /v1. Headers as in http_call. */
 void stack_call(const struct stack *stack, const char *method, const char *path,
@@ -85,7 +98,36 @@ void stack_audit(const struct stack *stack);
 /* The first value of a query as the superuser, as a number. */
 long stack_query_number(const struct stack *stack, const char *sql);
 
-/* Prints the end of both programs' logs: for a test that has failed. */
-void stack_print_logs(const struct stack *stack);
+/* --- When something is not as it must be -------------------------------------------------------
+ */
+
+/* Fails the test with these words; the last events of both programs are printed before, once. */
+_Noreturn void stack_fail(const struct stack *stack, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Asserts what was answered; else the answer is printed whole. */
+void stack_expect_status(const struct stack *stack, const struct http_answer *answer, long status);
+void stack_expect_json(const struct stack *stack, const struct http_answer *answer,
+                       const char *path, const char *value);
+void stack_expect_header(const struct stack *stack, const struct http_answer *answer,
+                         const char *name, const char *value);
+
+/*
+ * A wait for what must come, polled for:
+ *
+ *     struct stack_wait wait = stack_wait_for(&stack, "the first order");
+ *     while (orders_in_database() == 0) {
+ *         stack_wait_on(&wait, 5);
+ *     }
+ */
+struct stack_wait {
+    const struct stack *stack;
+    const char *what;
+    struct patience patience;
+};
+
+struct stack_wait stack_wait_for(const struct stack *stack, const char *what);
+
+/* Sleeps so long; fails the test when patience is at its end. */
+void stack_wait_on(struct stack_wait *wait, int64_t pause_ms);
 
 #endif

@@ -18,8 +18,11 @@
 #include <cmocka.h>
 
 #define ANSWER_BYTES 16384
-#define PATIENCE_S   30 /* for one answer; the edge's own bounds are far below */
-#define NAP_NS       (20 * CLOCK_NS_PER_MS)
+#define PATIENCE_S   300 /* for one answer; the edge's own bounds are far below */
+/* A connection that nothing was asked on for so long is not asked on any more: the server may be
+ * about to close it. */
+#define IDLE_NS_MAX (2 * CLOCK_NS_PER_SECOND)
+#define NAP_NS      (20 * CLOCK_NS_PER_MS)
 
 struct answer {
     uint16_t status;
@@ -80,6 +83,9 @@ static int read_answer(int fd, char text[ANSWER_BYTES], bool *ret_closes)
     text[0] = '\0';
     while (!is_whole(text, length, ret_closes)) {
         ssize_t got = recv(fd, text + length, ANSWER_BYTES - 1 - length, 0);
+        if (got < 0 && errno == EINTR) {
+            continue; /* a stop of the machine interrupts waits that have an end */
+        }
         if (got <= 0) {
             return got == 0 ? ECONNRESET : errno;
         }
@@ -160,6 +166,7 @@ static bool wait_until(struct steady *steady, int64_t due_ns)
 static void *run_connection(void *data)
 {
     struct steady *steady = data;
+    int64_t used_ns = 0; /* when the connection was last */
     int fd = -1;
     for (;;) {
         unsigned number = atomic_fetch_add(&steady->next, 1);
@@ -171,8 +178,13 @@ static void *run_connection(void *data)
         }
         struct answer *answer = &steady->answers[number];
         int64_t sent_ns = clock_monotonic_ns();
+        if (fd >= 0 && sent_ns - used_ns > IDLE_NS_MAX) {
+            close(fd);
+            fd = -1;
+        }
         answer->status = exchange(steady, number, &fd);
-        answer->took_us = (uint32_t)((clock_monotonic_ns() - sent_ns) / 1000);
+        used_ns = clock_monotonic_ns();
+        answer->took_us = (uint32_t)((used_ns - sent_ns) / 1000);
         atomic_fetch_add(&steady->answered, 1);
     }
     if (fd >= 0) {

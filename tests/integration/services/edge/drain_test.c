@@ -4,6 +4,7 @@
 #include "edge_process.h"
 #include "fake_orders.h"
 #include "raw_http.h"
+#include "support/patience.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,7 +19,11 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 60000
+/* So long an idle connection is kept when a drain has begun (EDGE_DRAIN_IDLE_GRACE_MS). */
+#define IDLE_GRACE_MS 1000
+/* To be quick enough for that, on a machine with other work. */
+#define TRIES 10
 
 static const enum fake_step held[] = {FAKE_HELD, FAKE_PLACED};
 
@@ -54,10 +59,11 @@ static void start_edge(struct scene *scene, const char *const *settings)
 
 static void begin_drain(struct scene *scene)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct patience patience = patience_of_ms(PATIENCE_MS);
     process_signal(&scene->edge.process, SIGTERM);
     while (edge_process_count_log(&scene->edge, "\"event\":\"draining\"") == 0) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        assert_false(patience_is_over(&patience));
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
 }
 
@@ -66,10 +72,19 @@ static void assert_ends(struct scene *scene, int status)
     assert_int_equal(process_wait(&scene->edge.process, PATIENCE_MS), status);
 }
 
+/* Ends an edge whose drain this test was too slow for, so that there can be another. */
+static void end_in_vain(struct scene *scene, const char *what)
+{
+    print_message("too slow: %s\n", what);
+    assert_ends(scene, 0);
+    (void)unlink(scene->edge.log_path);
+}
+
 /* The promise of a rolling restart: what was read is answered, placed orders included. */
 static void drain_request_in_flight_is_answered(void **state)
 {
-    static const char *const settings[] = {"EDGE_DRAIN_TIMEOUT_MS=10000", NULL};
+    static const char *const settings[] = {"EDGE_DRAIN_TIMEOUT_MS=600000",
+                                           "EDGE_REQUEST_TIMEOUT_MS=120000", NULL};
     struct scene *scene = *state;
     struct edge_placing placing;
     start_edge(scene, settings);
@@ -105,26 +120,36 @@ static void drain_deadline_answers_what_is_left(void **state)
     assert_int_equal(edge_process_count_log(&scene->edge, "\"cancelled\":1"), 1);
 }
 
-/* Balancers look at /readyz: it must say no while requests are still served as ever. */
+/* Balancers look at /readyz: it must say no while requests are still served as ever. The pause gets
+ * longer until it is long enough for this test to look. */
 static void drain_pause_serves_while_not_ready(void **state)
 {
-    static const char *const settings[] = {"EDGE_DRAIN_PAUSE_MS=1500", NULL};
     struct scene *scene = *state;
-    start_edge(scene, settings);
-    begin_drain(scene);
-    edge_process_wait_ready(&scene->edge, false);
-    edge_process_place(&scene->edge, "k", &scene->answer);
-    edge_process_assert(&scene->answer, 201, NULL);
-    assert_ends(scene, 0);
+    for (int64_t pause_ms = 1500; pause_ms <= 96000; pause_ms *= 4) {
+        char setting[64];
+        const char *const settings[] = {setting, NULL};
+        (void)snprintf(setting, sizeof(setting), "EDGE_DRAIN_PAUSE_MS=%d", (int)pause_ms);
+        start_edge(scene, settings);
+        int64_t pause_end_ns = clock_deadline_in_ms(pause_ms);
+        begin_drain(scene);
+        edge_process_wait_ready(&scene->edge, false);
+        edge_process_place(&scene->edge, "k", &scene->answer);
+        if (scene->answer.status == 201 || clock_monotonic_ns() < pause_end_ns) {
+            edge_process_assert(&scene->answer, 201, NULL);
+            assert_int_equal(process_wait(&scene->edge.process, 2 * pause_ms + PATIENCE_MS), 0);
+            return;
+        }
+        end_in_vain(scene, setting);
+    }
+    fail_msg("no pause is long enough to look");
 }
 
-/* An idle connection gets a moment to use it once more, then it is closed for it. */
-static void drain_idle_connections_are_used_once_more_or_closed(void **state)
+/* One connection that asked before, one that did too and asks no more, and one that never did; the
+ * drain begins. False when this test was not there in the moment that connections have then. */
+static bool are_used_once_more_or_closed(struct scene *scene)
 {
     static const char request[] = "GET /v1/sales/" EDGE_SALE " HTTP/1.1\r\nHost: a\r\n\r\n";
-    struct scene *scene = *state;
     char answer[4096];
-    start_edge(scene, NULL);
     int used = raw_http_connect(scene->edge.http_port);
     int idle = raw_http_connect(scene->edge.http_port);
     int silent = raw_http_connect(scene->edge.http_port);
@@ -132,20 +157,40 @@ static void drain_idle_connections_are_used_once_more_or_closed(void **state)
     assert_true(raw_http_read(used, answer, sizeof(answer)) > 0);
     raw_http_send(idle, request);
     assert_true(raw_http_read(idle, answer, sizeof(answer)) > 0);
+    edge_process_await_metric(&scene->edge, "stampede_connections", 3);
+    int64_t moment_end_ns = clock_deadline_in_ms(IDLE_GRACE_MS);
     begin_drain(scene);
     const struct timespec pause = {.tv_nsec = 200 * 1000000};
     (void)nanosleep(&pause, NULL);
-    raw_http_send(used, request);
-    assert_true(raw_http_read(used, answer, sizeof(answer)) > 0);
-    assert_non_null(strstr(answer, "HTTP/1.1 200"));
-    assert_non_null(strstr(answer, "Connection: close"));
+    raw_http_send_unless_closed(used, request);
+    bool in_time = clock_monotonic_ns() < moment_end_ns;
+    size_t length = raw_http_read(used, answer, sizeof(answer));
+    if (in_time || length > 0) {
+        assert_non_null(strstr(answer, "HTTP/1.1 200"));
+        assert_non_null(strstr(answer, "Connection: close"));
+    }
     assert_int_equal(raw_http_read(idle, answer, sizeof(answer)), 0);
     assert_int_equal(raw_http_read(silent, answer, sizeof(answer)), 0);
     (void)close(used);
     (void)close(idle);
     (void)close(silent);
-    assert_ends(scene, 0);
-    assert_int_equal(edge_process_count_log(&scene->edge, "\"connections_cut\":0"), 1);
+    return in_time || length > 0;
+}
+
+/* An idle connection gets a moment to use it once more, then it is closed for it. */
+static void drain_idle_connections_are_used_once_more_or_closed(void **state)
+{
+    struct scene *scene = *state;
+    for (int i = 0; i < TRIES; i++) {
+        start_edge(scene, NULL);
+        if (are_used_once_more_or_closed(scene)) {
+            assert_ends(scene, 0);
+            assert_int_equal(edge_process_count_log(&scene->edge, "\"connections_cut\":0"), 1);
+            return;
+        }
+        end_in_vain(scene, "nothing was asked in time");
+    }
+    fail_msg("the moment is always over before anything can be asked");
 }
 
 /* A request that is complete only when its time is up has been read: it is answered too. */
@@ -207,20 +252,20 @@ static void drain_half_a_request_does_not_hold_the_end(void **state)
     (void)close(fd);
 }
 
-/* An operator who asks twice means it. */
+/* An operator who asks twice means it: the first signal alone would wait for the request. */
 static void drain_second_signal_ends_at_once(void **state)
 {
+    static const char *const settings[] = {"EDGE_DRAIN_TIMEOUT_MS=600000",
+                                           "EDGE_REQUEST_TIMEOUT_MS=120000", NULL};
     struct scene *scene = *state;
     struct edge_placing placing;
-    start_edge(scene, NULL);
+    start_edge(scene, settings);
     fake_orders_script(&scene->fake, held, COUNT_OF(held));
     edge_process_begin_place(&placing, &scene->edge, "k");
     fake_orders_wait_held(&scene->fake, 1);
     begin_drain(scene);
-    int64_t began_ns = clock_monotonic_ns();
     process_signal(&scene->edge.process, SIGTERM);
     assert_ends(scene, 1);
-    assert_true(clock_monotonic_ns() - began_ns < 3 * CLOCK_NS_PER_SECOND);
     free(edge_process_end_place(&placing));
 }
 

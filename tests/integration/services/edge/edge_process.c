@@ -1,7 +1,7 @@
 #include "edge_process.h"
 
 #include "base/check.h"
-#include "base/clock.h"
+#include "support/patience.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -14,16 +14,10 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS   30000
+#define PATIENCE_MS   60000
+#define ANSWER_MS     300000
 #define LOG_BYTES_MAX (1024 * 1024)
 #define SETTINGS_MAX  16
-
-static void look_again(int64_t deadline_ns)
-{
-    const struct timespec pause = {.tv_nsec = 10 * 1000000};
-    assert_true(clock_monotonic_ns() < deadline_ns);
-    (void)nanosleep(&pause, NULL);
-}
 
 static char *read_log(const struct edge_process *edge)
 {
@@ -35,6 +29,18 @@ static char *read_log(const struct edge_process *edge)
         (void)fclose(file);
     }
     return text;
+}
+
+static void look_again(const struct edge_process *edge, struct patience *patience, const char *what)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000000};
+    if (patience_is_over(patience)) {
+        char *log = read_log(edge);
+        (void)fprintf(stderr, "%s\n", log);
+        free(log);
+        fail_msg("waited in vain: %s", what);
+    }
+    (void)nanosleep(&pause, NULL);
 }
 
 size_t edge_process_count_log(const struct edge_process *edge, const char *text)
@@ -74,10 +80,10 @@ void edge_process_start(struct edge_process *edge, int orders_port, const char *
     assert_true(fd >= 0);
     (void)close(fd);
     assert_int_equal(process_start(&edge->process, argv, environment, edge->log_path), 0);
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct patience patience = patience_of_ms(PATIENCE_MS);
     while (edge_process_count_log(edge, "\"event\":\"serving\"") == 0) {
         assert_true(process_is_running(&edge->process));
-        look_again(deadline_ns);
+        look_again(edge, &patience, "the edge serves");
     }
     edge->http_port = number_in_log(edge, "\"http_port\":");
     edge->ops_port = number_in_log(edge, "\"ops_port\":");
@@ -95,12 +101,39 @@ static long ready_status(const struct edge_process *edge, struct http_answer *sc
 void edge_process_wait_ready(const struct edge_process *edge, bool ready)
 {
     struct http_answer *scratch = calloc(1, sizeof(*scratch));
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct patience patience = patience_of_ms(PATIENCE_MS);
     assert_non_null(scratch);
     while (ready_status(edge, scratch) != (ready ? 200 : 503)) {
-        look_again(deadline_ns);
+        look_again(edge, &patience, ready ? "the edge is ready" : "the edge is not ready");
     }
     free(scratch);
+}
+
+long edge_process_metric(const struct edge_process *edge, const char *series)
+{
+    struct http_answer *scratch = calloc(1, sizeof(*scratch));
+    char url[64];
+    char line[160];
+    assert_non_null(scratch);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/metrics", edge->ops_port);
+    (void)snprintf(line, sizeof(line), "\n%s ", series);
+    const struct http_call call = {.url = url};
+    http_client_call(&call, scratch);
+    const char *at = strstr(scratch->body, line);
+    if (at == NULL) {
+        fail_msg("there is no %s in %ld %.200s", series, scratch->status, scratch->body);
+    }
+    long value = strtol(at + strlen(line), NULL, 10);
+    free(scratch);
+    return value;
+}
+
+void edge_process_await_metric(const struct edge_process *edge, const char *series, long value)
+{
+    struct patience patience = patience_of_ms(PATIENCE_MS);
+    while (edge_process_metric(edge, series) != value) {
+        look_again(edge, &patience, series);
+    }
 }
 
 void edge_process_stop(struct edge_process *edge)
@@ -122,7 +155,7 @@ void edge_process_call(const struct edge_process *edge, const char *method, cons
     char url[512];
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", edge->http_port, path);
     const struct http_call call = {
-        .method = method, .url = url, .headers = headers, .body = body, .timeout_ms = PATIENCE_MS};
+        .method = method, .url = url, .headers = headers, .body = body, .timeout_ms = ANSWER_MS};
     http_client_call(&call, ret);
 }
 
@@ -161,13 +194,14 @@ void edge_process_assert(const struct http_answer *answer, long status, const ch
 {
     char found[64];
     if (answer->status != status) {
-        (void)fprintf(stderr, "%ld: %s\n", answer->status, answer->body);
+        fail_msg("%ld instead of %ld: %.4000s", answer->status, status, answer->body);
     }
-    assert_int_equal(answer->status, status);
     if (reason != NULL) {
         http_client_header(answer, "Content-Type", found, sizeof(found));
         assert_string_equal(found, "application/problem+json");
         http_client_json(answer, "reason", found, sizeof(found));
-        assert_string_equal(found, reason);
+        if (strcmp(found, reason) != 0) {
+            fail_msg("not %s: %ld %.4000s", reason, answer->status, answer->body);
+        }
     }
 }

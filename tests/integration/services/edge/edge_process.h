@@ -28,6 +28,12 @@ void edge_process_wait_ready(const struct edge_process *edge, bool ready);
 /* How often the log has this text. */
 size_t edge_process_count_log(const struct edge_process *edge, const char *text);
 
+/* The value of a series of /metrics; fails the test where there is none. */
+long edge_process_metric(const struct edge_process *edge, const char *series);
+
+/* Waits until it has this value. */
+void edge_process_await_metric(const struct edge_process *edge, const char *series, long value);
+
 /* SIGTERM; asserts that it exits with 0. */
 void edge_process_stop(struct edge_process *edge);
 

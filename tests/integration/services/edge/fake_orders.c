@@ -7,10 +7,13 @@
 #include "base/order_id.h"
 #include "contract/contract.h"
 #include "contract/timing.h"
+#include "edge_process.h"
 #include "rpc/server.h"
 #include "rpc/status.h"
 #include "stampede/orders/v1/orders.pb-c.h"
 #include "stampede/sales/v1/sales.pb-c.h"
+#include "support/patience.h"
+#include "support/port.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +23,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 60000
 
 static void sleep_ms(long ms)
 {
@@ -305,6 +308,11 @@ static void handle_board(struct rpc_call *call, const ProtobufCMessage *message,
     const Stampede__Sales__V1__ReadBoardRequest *request = (const void *)message;
     (void)pthread_mutex_lock(&fake->lock);
     fake->board_calls++;
+    for (size_t i = 0; fake->board_calls_until_sale == 0 && i < request->n_positions; i++) {
+        if (strcmp(request->positions[i]->sale_id, EDGE_SALE) == 0) {
+            fake->board_calls_until_sale = fake->board_calls - fake->board_calls_before;
+        }
+    }
     struct fake_board board = fake->board;
     (void)pthread_mutex_unlock(&fake->lock);
     if (!board.is_served) {
@@ -326,7 +334,17 @@ void fake_orders_set_board(struct fake_orders *fake, const struct fake_board *bo
 {
     (void)pthread_mutex_lock(&fake->lock);
     fake->board = *board;
+    fake->board_calls_before = fake->board_calls;
+    fake->board_calls_until_sale = 0;
     (void)pthread_mutex_unlock(&fake->lock);
+}
+
+unsigned fake_orders_board_calls_until_sale(struct fake_orders *fake)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    unsigned calls = fake->board_calls_until_sale;
+    (void)pthread_mutex_unlock(&fake->lock);
+    return calls;
 }
 
 unsigned fake_orders_board_calls(struct fake_orders *fake)
@@ -383,6 +401,7 @@ void fake_orders_start(struct fake_orders *fake)
     assert_int_equal(pthread_mutex_init(&fake->lock, NULL), 0);
     fake->sale_version = 7;
     fake->steps = 1; /* of zeros: FAKE_PLACED */
+    fake->port = port_take();
     serve(fake);
 }
 
@@ -407,9 +426,11 @@ static size_t held_count(struct fake_orders *fake)
 
 void fake_orders_wait_held(struct fake_orders *fake, size_t count)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct patience patience = patience_of_ms(PATIENCE_MS);
     while (held_count(fake) < count) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        if (patience_is_over(&patience)) {
+            fail_msg("%zu calls are held, not %zu", held_count(fake), count);
+        }
         sleep_ms(5);
     }
 }

@@ -70,6 +70,9 @@ struct fake_orders {
     int64_t sale_version; /* 7 at the start */
     struct fake_board board;
     unsigned board_calls;
+    unsigned
+        board_calls_until_sale;  /* since fake_orders_set_board; 0: EDGE_SALE was not asked for */
+    unsigned board_calls_before; /* fake_orders_set_board */
 };
 
 /* Fails the test when it cannot. */
@@ -84,6 +87,10 @@ void fake_orders_set_sale_version(struct fake_orders *fake, int64_t version);
 /* What ReadBoard says from now on; how often it was called so far. */
 void fake_orders_set_board(struct fake_orders *fake, const struct fake_board *board);
 unsigned fake_orders_board_calls(struct fake_orders *fake);
+
+/* How many calls of ReadBoard it took since fake_orders_set_board until one asked for the sale of
+ * the tests; 0 while none has. */
+unsigned fake_orders_board_calls_until_sale(struct fake_orders *fake);
 
 /* Waits until so many calls are held. */
 void fake_orders_wait_held(struct fake_orders *fake, size_t count);

@@ -1,6 +1,7 @@
 #include "raw_http.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ int raw_http_connect(int port)
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct timeval patience = {.tv_sec = 20};
+    const struct timeval patience = {.tv_sec = 300};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
@@ -48,12 +49,16 @@ static bool is_complete(const char *text, size_t length)
     return length >= (size_t)(body + 4 - text) + wanted;
 }
 
-size_t raw_http_read(int fd, char *ret_text, size_t size)
+static size_t read_until(int fd, char *ret_text, size_t size,
+                         bool (*is_enough)(const char *text, size_t length))
 {
     size_t length = 0;
     ret_text[0] = '\0';
-    while (length + 1 < size && !is_complete(ret_text, length)) {
+    while (length + 1 < size && !is_enough(ret_text, length)) {
         ssize_t got = recv(fd, ret_text + length, size - 1 - length, 0);
+        if (got < 0 && errno == EINTR) {
+            continue; /* a stop of the machine interrupts waits that have an end */
+        }
         if (got <= 0) {
             break;
         }
@@ -61,4 +66,21 @@ size_t raw_http_read(int fd, char *ret_text, size_t size)
         ret_text[length] = '\0';
     }
     return length;
+}
+
+size_t raw_http_read(int fd, char *ret_text, size_t size)
+{
+    return read_until(fd, ret_text, size, is_complete);
+}
+
+static bool is_never_enough(const char *text, size_t length)
+{
+    (void)text;
+    (void)length;
+    return false;
+}
+
+size_t raw_http_read_all(int fd, char *ret_text, size_t size)
+{
+    return read_until(fd, ret_text, size, is_never_enough);
 }

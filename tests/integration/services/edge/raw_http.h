@@ -18,4 +18,7 @@ void raw_http_send_unless_closed(int fd, const char *bytes);
  */
 size_t raw_http_read(int fd, char *ret_text, size_t size);
 
+/* Reads whatever comes up to the end of the connection. */
+size_t raw_http_read_all(int fd, char *ret_text, size_t size);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/id_filter.h"
 #include "base/order_id.h"
 #include "orders_stage.h"
+#include "support/patience.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,7 +87,7 @@ static const board_entry *entry_of(const struct rpc_reply *reply)
  * later one). */
 static struct rpc_reply *ask_until(Stampede__Sales__V1__Sale__State state, int64_t filter_from)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
+    struct patience patience = patience_of_ms(ORDERS_PROCESS_PATIENCE_MS);
     for (;;) {
         struct rpc_reply *reply = ask_one(0, 0);
         const board_entry *entry = entry_of(reply);
@@ -96,7 +97,7 @@ static struct rpc_reply *ask_until(Stampede__Sales__V1__Sale__State state, int64
             return reply;
         }
         rpc_reply_free(reply);
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        assert_false(patience_is_over(&patience));
         sleep_ms(20);
     }
 }

@@ -79,11 +79,11 @@ static void add_sale(struct orders_client *client, size_t turn)
 
 static void place_orders(size_t count)
 {
-    char customer[32], key[32];
+    char customer[32], key[32], order_id[ORDERS_CLIENT_ID_CHARS + 1];
     for (size_t i = 0; i < count; i++) {
         snprintf(customer, sizeof(customer), "c-%zu", i % 3);
         snprintf(key, sizeof(key), "k-%zu", i);
-        rpc_reply_free(orders_client_place(&orders_stage.public, sale_id, customer, key, 1));
+        orders_calls_place(&orders_stage.public, sale_id, customer, key, 1, order_id);
     }
 }
 

@@ -1,7 +1,7 @@
 #include "orders_process.h"
 
 #include "base/check.h"
-#include "base/clock.h"
+#include "support/patience.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -72,9 +72,9 @@ _Noreturn static void give_up(const struct orders_process *process, const char *
 
 void orders_process_wait_log(const struct orders_process *process, const char *text)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
+    struct patience patience = patience_of_ms(ORDERS_PROCESS_PATIENCE_MS);
     while (orders_process_count_log(process, text) == 0) {
-        if (clock_monotonic_ns() > deadline_ns) {
+        if (patience_is_over(&patience)) {
             give_up(process, text);
         }
         sleep_ms(LOOK_MS);
@@ -180,12 +180,12 @@ void orders_process_signal(const struct orders_process *process, int number)
 
 int orders_process_wait(struct orders_process *process)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
+    struct patience patience = patience_of_ms(ORDERS_PROCESS_PATIENCE_MS);
     int status;
     pid_t ended;
 
     while ((ended = waitpid(process->pid, &status, WNOHANG)) == 0) {
-        if (clock_monotonic_ns() > deadline_ns) {
+        if (patience_is_over(&patience)) {
             kill(process->pid, SIGKILL);
             give_up(process, "the end of the program");
         }
@@ -253,8 +253,9 @@ int orders_process_get(const struct orders_process *process, const char *path, c
         return -1;
     }
     while (used + 1 < sizeof(reply) &&
-           (length = read(fd, reply + used, sizeof(reply) - 1 - used)) > 0) {
-        used += (size_t)length;
+           ((length = read(fd, reply + used, sizeof(reply) - 1 - used)) > 0 ||
+            (length < 0 && errno == EINTR))) {
+        used += length > 0 ? (size_t)length : 0;
     }
     close(fd);
     reply[used] = '\0';
@@ -268,10 +269,10 @@ int orders_process_get(const struct orders_process *process, const char *path, c
 
 void orders_process_wait_ready(const struct orders_process *process, bool ready)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
+    struct patience patience = patience_of_ms(ORDERS_PROCESS_PATIENCE_MS);
     char body[512];
     while (orders_process_get(process, "/readyz", body, sizeof(body)) != (ready ? 200 : 503)) {
-        if (clock_monotonic_ns() > deadline_ns) {
+        if (patience_is_over(&patience)) {
             give_up(process, ready ? "readiness" : "unreadiness");
         }
         sleep_ms(LOOK_MS);

@@ -12,7 +12,7 @@
 #define ORDERS_PROCESS_TOKEN "an-admin-token-of-tests"
 
 /* How long anything that must happen may take on a slow machine under sanitizers. */
-#define ORDERS_PROCESS_PATIENCE_MS 30000
+#define ORDERS_PROCESS_PATIENCE_MS 60000
 
 #define ORDERS_PROCESS_SETTINGS_MAX 16
 

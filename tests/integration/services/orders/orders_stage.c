@@ -11,7 +11,9 @@ struct orders_stage orders_stage;
 
 void orders_stage_start_program(void)
 {
-    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN, NULL};
+    /* Waits that only a slow machine has are not told of: a test counts lines. */
+    static const char *const settings[] = {"STAMPEDE_ADMIN_TOKEN=" ORDERS_PROCESS_TOKEN,
+                                           "ORDERS_SLOW_WAIT_MS=60000", NULL};
     orders_process_start(&orders_stage.process, orders_stage.server.service_url, settings);
     orders_process_wait_ready(&orders_stage.process, true);
     orders_client_open(&orders_stage.admin, orders_stage.process.grpc_port, ORDERS_PROCESS_TOKEN);

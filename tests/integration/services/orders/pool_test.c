@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "orders_calls.h"
 #include "orders_process.h"
+#include "support/patience.h"
 #include "support/scratch_postgres.h"
 
 #include <stampede/ops/v1/ops.pb-c.h>
@@ -95,12 +96,12 @@ static void *hold_locks(void *data)
 
 static void lock_begin(struct locker *locker, const char *statement)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
+    struct patience patience = patience_of_ms(ORDERS_PROCESS_PATIENCE_MS);
     char count[16] = "0";
     snprintf(locker->sql, sizeof(locker->sql), "BEGIN; %s; SELECT pg_sleep(600)", statement);
     assert_int_equal(pthread_create(&locker->thread, NULL, hold_locks, locker), 0);
     while (strcmp(count, "1") != 0) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        assert_false(patience_is_over(&patience));
         assert_int_equal(scratch_postgres_query(server.admin_url,
                                                 "SELECT count(*) " LOCKERS
                                                 " AND wait_event = 'PgSleep'",
@@ -235,8 +236,9 @@ static double in_use(const char *name)
 static void wait_until(bool (*is_so)(void), const char *what)
 {
     int64_t begun_ns = clock_monotonic_ns();
+    struct patience patience = patience_of_ms(ORDERS_PROCESS_PATIENCE_MS);
     while (!is_so()) {
-        if (clock_monotonic_ns() > begun_ns + ORDERS_PROCESS_PATIENCE_MS * CLOCK_NS_PER_MS) {
+        if (patience_is_over(&patience)) {
             fail_msg("gave up waiting until %s", what);
         }
         sleep_ms(5);

@@ -1,6 +1,6 @@
 /* What becomes of held and sold orders over gRPC: confirmed, cancelled, expired, by whom. */
-#include "base/clock.h"
 #include "orders_stage.h"
+#include "support/patience.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -314,7 +314,7 @@ static void start_confirm(struct orders_client *client, const char *order, struc
     request.order_id = (char *)(uintptr_t)order;
     orders_client_start(client, "/stampede.orders.v1.OrderService/ConfirmOrder",
                         &stampede__orders__v1__order__descriptor, &request.base,
-                        ORDERS_PROCESS_PATIENCE_MS, on_done, slot);
+                        ORDERS_CLIENT_CALL_MS, on_done, slot);
 }
 
 static void start_cancel(const char *order, const char *customer, struct rpc_reply **slot)
@@ -326,7 +326,7 @@ static void start_cancel(const char *order, const char *customer, struct rpc_rep
     request.customer_id = (char *)(uintptr_t)customer;
     orders_client_start(&orders_stage.public, "/stampede.orders.v1.OrderService/CancelOrder",
                         &stampede__orders__v1__order__descriptor, &request.base,
-                        ORDERS_PROCESS_PATIENCE_MS, on_done, slot);
+                        ORDERS_CLIENT_CALL_MS, on_done, slot);
 }
 
 /* A confirmation and a cancellation of the same hold arrive together: one of them wins, whoever is
@@ -400,21 +400,21 @@ static void *hold_lock(void *data)
     (void)data;
     snprintf(sql, sizeof(sql),
              "BEGIN; SELECT sale_id FROM sales WHERE sale_id = '%s' FOR UPDATE;"
-             " SELECT pg_sleep(60)",
+             " SELECT pg_sleep(600)",
              sale_id);
     (void)!scratch_postgres_execute(orders_stage.server.admin_url, sql);
     return NULL;
 }
 
 #define LOCKERS                                                                                    \
-    "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
+    "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
 
 static void wait_for_one(const char *sql)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(ORDERS_PROCESS_PATIENCE_MS);
+    struct patience patience = patience_of_ms(ORDERS_PROCESS_PATIENCE_MS);
     char value[16] = "0";
     while (strcmp(value, "0") == 0) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        assert_false(patience_is_over(&patience));
         assert_int_equal(
             scratch_postgres_query(orders_stage.server.admin_url, sql, value, sizeof(value)), 0);
     }

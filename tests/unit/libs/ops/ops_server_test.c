@@ -4,6 +4,8 @@
 #include "metrics/metrics.h"
 #include "ops/ops_limits.h"
 #include "ops/port_owner.h"
+#include "support/patience.h"
+#include "support/port.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,10 +28,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX    4
-#define REQUEST_TIMEOUT_MS 300
-#define REPLY_BYTES_MAX    65536
-#define PATIENCE_MS        10000
+#define CONNECTIONS_MAX 4
+#define REPLY_BYTES_MAX 65536
+#define PATIENCE_MS     60000
+/* For a request: of servers that wait for slow clients as good as for ever, and of those that soon
+ * give up, which a client of this test may be too slow for, too. */
+#define LONG_TIMEOUT_MS  600000
+#define SHORT_TIMEOUT_MS 300
+/* How often what must be quick is tried, on a machine with other work. */
+#define QUICK_TRIES 10
 
 /* A server with one check of each kind, one limit and one metric. */
 struct fixture {
@@ -79,7 +86,7 @@ static int64_t three(void *data)
 }
 
 static int make_server(struct fixture *fixture, const char *host, uint16_t port,
-                       struct ops_server **ret_server)
+                       int64_t request_timeout_ms, struct ops_server **ret_server)
 {
     const struct ops_check checks[] = {{"database", is_database_ready, fixture},
                                        {"drain", is_always_ready, NULL}};
@@ -93,11 +100,11 @@ static int make_server(struct fixture *fixture, const char *host, uint16_t port,
                                              .live_checks = live_checks,
                                              .live_checks_count = COUNT_OF(live_checks),
                                              .connections_max = CONNECTIONS_MAX,
-                                             .request_timeout_ms = REQUEST_TIMEOUT_MS};
+                                             .request_timeout_ms = request_timeout_ms};
     return ops_server_create(&config, ret_server);
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, int64_t request_timeout_ms)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
@@ -117,11 +124,21 @@ static int set_up(void **state)
                                                          .limit = 65536});
     ops_limits_register(&fixture->limits, fixture->metrics);
     atomic_store(&fixture->database_is_ready, true);
-    assert_int_equal(make_server(fixture, "127.0.0.1", 0, &fixture->server), 0);
+    assert_int_equal(make_server(fixture, "127.0.0.1", 0, request_timeout_ms, &fixture->server), 0);
     assert_int_equal(ops_server_start(fixture->server, &fixture->port), 0);
     assert_true(fixture->port > 0);
     *state = fixture;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, LONG_TIMEOUT_MS);
+}
+
+static int set_up_hasty(void **state)
+{
+    return set_up_with(state, SHORT_TIMEOUT_MS);
 }
 
 static int tear_down(void **state)
@@ -195,12 +212,12 @@ static void send_raw(int fd, const char *text)
 /* Reads until the server closes; false if it has not within PATIENCE_MS. */
 static bool read_to_end(int fd, char *text, size_t capacity)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct patience patience = patience_of_ms(PATIENCE_MS);
     size_t length = 0;
     text[0] = '\0';
-    while (clock_remaining_ms(deadline_ns) > 0) {
+    while (!patience_is_over(&patience)) {
         struct pollfd poller = {.fd = fd, .events = POLLIN};
-        if (poll(&poller, 1, (int)clock_remaining_ms(deadline_ns)) <= 0) {
+        if (poll(&poller, 1, 100) <= 0) {
             continue;
         }
         ssize_t got = recv(fd, text + length, capacity - length - 1, 0);
@@ -211,6 +228,22 @@ static bool read_to_end(int fd, char *text, size_t capacity)
         text[length] = '\0';
     }
     return false;
+}
+
+/* Asks a hasty server, which may think a slow client silent, until it answers. */
+static void check_lives(const struct fixture *fixture)
+{
+    struct patience patience = patience_of_ms(PATIENCE_MS);
+    char text[4096] = "";
+    while (strstr(text, " 200 ") == NULL) {
+        assert_false(patience_is_over(&patience));
+        int fd = connect_raw(fixture);
+        ssize_t sent = send(fd, "GET /livez HTTP/1.0\r\n\r\n", 23, MSG_NOSIGNAL);
+        (void)sent;
+        assert_true(read_to_end(fd, text, sizeof(text)));
+        close(fd);
+        usleep(20 * 1000);
+    }
 }
 
 /* The probe that restarts a container must depend on nothing but the process. */
@@ -366,11 +399,11 @@ static void ops_server_malformed_requests_leave_it_serving(void **state)
         assert_true(read_to_end(fd, text, sizeof(text)));
         close(fd);
     }
-    check(fixture, "GET", "/livez", 200, "ok");
+    check_lives(fixture);
 }
 
-/* Clients that hold connections open must not keep the probes out for longer than the timeout. */
-static void ops_server_silent_clients_are_closed_and_slots_return(void **state)
+/* One connection too many is closed at once: those that are open may stay for as good as ever. */
+static void ops_server_one_connection_too_many_is_closed_at_once(void **state)
 {
     struct fixture *fixture = *state;
     int fds[CONNECTIONS_MAX + 1];
@@ -378,19 +411,29 @@ static void ops_server_silent_clients_are_closed_and_slots_return(void **state)
     for (int i = 0; i < CONNECTIONS_MAX + 1; i++) {
         fds[i] = connect_raw(fixture);
     }
-    /* The one too many is closed at once, before any timeout of the others. */
-    int64_t start_ns = clock_monotonic_ns();
     assert_true(read_to_end(fds[CONNECTIONS_MAX], text, sizeof(text)));
     assert_string_equal(text, "");
-    assert_true(clock_monotonic_ns() - start_ns < REQUEST_TIMEOUT_MS * CLOCK_NS_PER_MS);
-    send_raw(fds[0], "GET /livez HT");
-    for (int i = 0; i < CONNECTIONS_MAX; i++) {
-        assert_true(read_to_end(fds[i], text, sizeof(text)));
-    }
     for (int i = 0; i < CONNECTIONS_MAX + 1; i++) {
         close(fds[i]);
     }
-    check(fixture, "GET", "/livez", 200, "ok");
+}
+
+/* Clients that hold connections open must not keep the probes out for longer than the timeout. */
+static void ops_server_silent_clients_are_closed_and_slots_return(void **state)
+{
+    struct fixture *fixture = *state;
+    int fds[CONNECTIONS_MAX];
+    char text[4096];
+    for (int i = 0; i < CONNECTIONS_MAX; i++) {
+        fds[i] = connect_raw(fixture);
+    }
+    ssize_t sent = send(fds[0], "GET /livez HT", 13, MSG_NOSIGNAL);
+    (void)sent; /* it may have given this one up already */
+    for (int i = 0; i < CONNECTIONS_MAX; i++) {
+        assert_true(read_to_end(fds[i], text, sizeof(text)));
+        close(fds[i]);
+    }
+    check_lives(fixture);
 }
 
 /* Who asks for much and reads nothing has its own deadline. */
@@ -410,17 +453,7 @@ static void ops_server_client_that_does_not_read_is_closed(void **state)
         assert_int_equal(setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
         send_raw(fds[i], "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     }
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
-    char text[4096] = "";
-    while (strstr(text, " 200 ") == NULL && clock_remaining_ms(deadline_ns) > 0) {
-        int fd = connect_raw(fixture);
-        ssize_t sent = send(fd, "GET /livez HTTP/1.0\r\n\r\n", 23, MSG_NOSIGNAL);
-        (void)sent;
-        assert_true(read_to_end(fd, text, sizeof(text)));
-        close(fd);
-        usleep(50 * 1000);
-    }
-    assert_non_null(strstr(text, " 200 "));
+    check_lives(fixture);
     for (int i = 0; i < CONNECTIONS_MAX; i++) {
         close(fds[i]);
     }
@@ -433,7 +466,7 @@ static void ops_server_start_taken_port_is_eaddrinuse_with_owner(void **state)
     struct ops_server *second;
     struct port_owner owner;
     uint16_t port = 1;
-    assert_int_equal(make_server(fixture, "127.0.0.1", fixture->port, &second), 0);
+    assert_int_equal(make_server(fixture, "127.0.0.1", fixture->port, LONG_TIMEOUT_MS, &second), 0);
     assert_int_equal(ops_server_start(second, &port), -EADDRINUSE);
     assert_int_equal(port, 1);
     ops_server_destroy(second);
@@ -448,17 +481,16 @@ static void ops_server_start_foreign_address_is_eaddrnotavail(void **state)
     uint16_t port;
     for (size_t i = 0; i < COUNT_OF(hosts); i++) {
         struct ops_server *server;
-        assert_int_equal(make_server(*state, hosts[i], 0, &server), 0);
+        assert_int_equal(make_server(*state, hosts[i], 0, LONG_TIMEOUT_MS, &server), 0);
         assert_int_equal(ops_server_start(server, &port), -EADDRNOTAVAIL);
         ops_server_destroy(server);
     }
 }
 
-/* The port is free again at once, also with clients still connected: restarts depend on it. */
-static void ops_server_stop_with_open_connections_is_quick(void **state)
+/* Stops a server with clients still connected and starts another on its port; how long the stop
+ * took. */
+static int64_t time_restart(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
-    struct ops_server *second;
     uint16_t port;
     int idle = connect_raw(fixture), half = connect_raw(fixture);
     send_raw(half, "GET /livez HTTP/1.1\r\nHo");
@@ -466,27 +498,46 @@ static void ops_server_stop_with_open_connections_is_quick(void **state)
     int64_t start_ns = clock_monotonic_ns();
     ops_server_stop(fixture->server);
     ops_server_stop(fixture->server);
-    assert_true(clock_monotonic_ns() - start_ns < CLOCK_NS_PER_SECOND);
+    int64_t took_ns = clock_monotonic_ns() - start_ns;
     close(idle);
     close(half);
-    assert_int_equal(make_server(fixture, "127.0.0.1", fixture->port, &second), 0);
-    assert_int_equal(ops_server_start(second, &port), 0);
+    ops_server_destroy(fixture->server);
+    assert_int_equal(
+        make_server(fixture, "127.0.0.1", fixture->port, LONG_TIMEOUT_MS, &fixture->server), 0);
+    assert_int_equal(ops_server_start(fixture->server, &port), 0);
     assert_int_equal(port, fixture->port);
     check(fixture, "GET", "/livez", 200, "ok");
-    ops_server_destroy(second);
+    return took_ns;
+}
+
+/* The port is free again at once, also with clients still connected: restarts depend on it. */
+static void ops_server_stop_with_open_connections_is_quick(void **state)
+{
+    struct fixture *fixture = *state;
+    bool is_quick = false;
+    ops_server_destroy(fixture->server); /* on to a port that nobody else is given meanwhile */
+    fixture->port = (uint16_t)port_take();
+    assert_int_equal(
+        make_server(fixture, "127.0.0.1", fixture->port, LONG_TIMEOUT_MS, &fixture->server), 0);
+    assert_int_equal(ops_server_start(fixture->server, &fixture->port), 0);
+    for (int i = 0; i < QUICK_TRIES && !is_quick; i++) {
+        is_quick = time_restart(fixture) < CLOCK_NS_PER_SECOND;
+    }
+    assert_true(is_quick);
 }
 
 /* A server that never ran, or none at all, is destroyed like any other. */
 static void ops_server_destroy_not_started_is_fine(void **state)
 {
     struct ops_server *server;
-    assert_int_equal(make_server(*state, "127.0.0.1", 0, &server), 0);
+    assert_int_equal(make_server(*state, "127.0.0.1", 0, LONG_TIMEOUT_MS, &server), 0);
     ops_server_stop(server);
     ops_server_destroy(server);
     ops_server_destroy(NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define HASTY(name) cmocka_unit_test_setup_teardown(name, set_up_hasty, tear_down)
 
 int main(void)
 {
@@ -500,9 +551,10 @@ int main(void)
         TEST(ops_server_other_requests_are_404_or_405),
         TEST(ops_server_response_closes_the_connection),
         TEST(ops_server_http2_is_not_spoken),
-        TEST(ops_server_malformed_requests_leave_it_serving),
-        TEST(ops_server_silent_clients_are_closed_and_slots_return),
-        TEST(ops_server_client_that_does_not_read_is_closed),
+        HASTY(ops_server_malformed_requests_leave_it_serving),
+        TEST(ops_server_one_connection_too_many_is_closed_at_once),
+        HASTY(ops_server_silent_clients_are_closed_and_slots_return),
+        HASTY(ops_server_client_that_does_not_read_is_closed),
         TEST(ops_server_start_taken_port_is_eaddrinuse_with_owner),
         TEST(ops_server_start_foreign_address_is_eaddrnotavail),
         TEST(ops_server_stop_with_open_connections_is_quick),

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "support/port.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,9 @@
 /* cmocka's header wants the four before it. */
 #include <cmocka.h>
 
+#define LOOK_MS     200
+#define CONFIGS_MAX 64
+
 static void init_wait(pthread_mutex_t *lock, pthread_cond_t *changed)
 {
     pthread_condattr_t attributes;
@@ -23,12 +27,14 @@ static void init_wait(pthread_mutex_t *lock, pthread_cond_t *changed)
     pthread_mutex_init(lock, NULL);
 }
 
-/* Waits on changed, for at most the usual time in all; false when that is over. */
-static bool wait_changed(pthread_mutex_t *lock, pthread_cond_t *changed, int64_t deadline_ns)
+/* Waits on changed for a while; false when patience is at its end. */
+static bool wait_changed(pthread_mutex_t *lock, pthread_cond_t *changed, struct patience *patience)
 {
+    int64_t deadline_ns = clock_deadline_in_ms(LOOK_MS);
     struct timespec until = {.tv_sec = (time_t)(deadline_ns / CLOCK_NS_PER_SECOND),
                              .tv_nsec = (long)(deadline_ns % CLOCK_NS_PER_SECOND)};
-    return pthread_cond_timedwait(changed, lock, &until) == 0;
+    (void)pthread_cond_timedwait(changed, lock, &until);
+    return !patience_is_over(patience);
 }
 
 void loopback_sleep_ms(int64_t ms)
@@ -41,8 +47,13 @@ void loopback_sleep_ms(int64_t ms)
 
 struct rpc_server_config loopback_server_config(void)
 {
+    static char addresses[CONFIGS_MAX][32];
+    static size_t count;
+    CHECK(count < CONFIGS_MAX);
+    char *address = addresses[count++];
+    snprintf(address, sizeof(addresses[0]), "127.0.0.1:%d", port_take());
     return (struct rpc_server_config){
-        .address = "127.0.0.1:0",
+        .address = address,
         .threads = 2,
         .calls_max = 64,
         .message_bytes_max = 64 * 1024,
@@ -136,10 +147,9 @@ void awaited_on_message(const ProtobufCMessage *message, void *data)
 
 const struct rpc_reply *awaited_end(struct awaited *awaited)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(LOOPBACK_WAIT_MS);
+    struct patience patience = patience_of_ms(LOOPBACK_WAIT_MS);
     pthread_mutex_lock(&awaited->lock);
-    while (awaited->done_count == 0 &&
-           wait_changed(&awaited->lock, &awaited->changed, deadline_ns)) {
+    while (awaited->done_count == 0 && wait_changed(&awaited->lock, &awaited->changed, &patience)) {
     }
     unsigned done_count = awaited->done_count;
     pthread_mutex_unlock(&awaited->lock);
@@ -149,10 +159,10 @@ const struct rpc_reply *awaited_end(struct awaited *awaited)
 
 void awaited_messages(struct awaited *awaited, unsigned count)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(LOOPBACK_WAIT_MS);
+    struct patience patience = patience_of_ms(LOOPBACK_WAIT_MS);
     pthread_mutex_lock(&awaited->lock);
     while (awaited->message_count < count &&
-           wait_changed(&awaited->lock, &awaited->changed, deadline_ns)) {
+           wait_changed(&awaited->lock, &awaited->changed, &patience)) {
     }
     unsigned message_count = awaited->message_count;
     pthread_mutex_unlock(&awaited->lock);
@@ -165,7 +175,7 @@ struct rpc_request loopback_request(const ProtobufCMessage *message, struct awai
         .full_method = SAY,
         .reply_type = &echo__v1__note__descriptor,
         .message = message,
-        .deadline_ns = clock_deadline_in_ms(LOOPBACK_WAIT_MS),
+        .deadline_ns = clock_deadline_in_ms(LOOPBACK_CALL_MS),
         .wait_for_ready = true,
         .on_done = awaited_on_done,
         .data = awaited,
@@ -234,9 +244,9 @@ struct rpc_call *holder_try(struct holder *holder)
 
 struct rpc_call *holder_take(struct holder *holder)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(LOOPBACK_WAIT_MS);
+    struct patience patience = patience_of_ms(LOOPBACK_WAIT_MS);
     pthread_mutex_lock(&holder->lock);
-    while (holder->count == 0 && wait_changed(&holder->lock, &holder->changed, deadline_ns)) {
+    while (holder->count == 0 && wait_changed(&holder->lock, &holder->changed, &patience)) {
     }
     struct rpc_call *call = take_locked(holder);
     pthread_mutex_unlock(&holder->lock);
@@ -256,10 +266,10 @@ void holder_on_cancel(struct rpc_call *call, bool cancelled, void *data)
 
 void holder_cancelled(struct holder *holder, unsigned count)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(LOOPBACK_WAIT_MS);
+    struct patience patience = patience_of_ms(LOOPBACK_WAIT_MS);
     pthread_mutex_lock(&holder->lock);
     while (holder->cancel_count < count &&
-           wait_changed(&holder->lock, &holder->changed, deadline_ns)) {
+           wait_changed(&holder->lock, &holder->changed, &patience)) {
     }
     unsigned cancel_count = holder->cancel_count;
     pthread_mutex_unlock(&holder->lock);

@@ -7,20 +7,23 @@
 
 #include "rpc/channel.h"
 #include "rpc/server.h"
+#include "support/patience.h"
 
 #include <echo.pb-c.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOOPBACK_WAIT_MS  20000 /* longer than anything takes, sanitizers included */
+#define LOOPBACK_WAIT_MS  60000  /* longer than anything takes, sanitizers included */
+#define LOOPBACK_CALL_MS  600000 /* what a call may take at most: whoever waits gives up before */
 #define LOOPBACK_HELD_MAX 64
 
 #define SAY    "/echo.v1.Echo/Say"
 #define REPEAT "/echo.v1.Echo/Repeat"
 #define CHAT   "/echo.v1.Echo/Chat"
 
-/* A server's usual config: small, on a free port, with reasons. */
+/* A server's usual config: small, with reasons, on a port that nobody else is given while this
+ * process runs, also when nobody serves there. */
 struct rpc_server_config loopback_server_config(void);
 
 /* Serves one method of Echo. */
@@ -94,10 +97,11 @@ void holder_cancelled(struct holder *holder, unsigned count);
 /* Waits for something that has no event, a few ms at a time; fails the test if it stays false. */
 #define WAIT_UNTIL(condition)                                                                      \
     do {                                                                                           \
-        for (int waited_ms_ = 0; !(condition) && waited_ms_ < LOOPBACK_WAIT_MS; waited_ms_ += 2) { \
+        struct patience patience_ = patience_of_ms(LOOPBACK_WAIT_MS);                              \
+        while (!(condition)) {                                                                     \
+            assert_false(patience_is_over(&patience_));                                            \
             loopback_sleep_ms(2);                                                                  \
         }                                                                                          \
-        assert_true(condition);                                                                    \
     } while (0)
 
 void loopback_sleep_ms(int64_t ms);

@@ -91,7 +91,7 @@ static void server_unknown_method_is_unimplemented_at_once(void **state)
     struct rpc_server_config config = loopback_server_config();
     struct ends ends;
     open_ends(&ends, &config, loopback_echo);
-    assert_true(rpc_channel_wait_ready(ends.channel, clock_deadline_in_ms(LOOPBACK_WAIT_MS)));
+    WAIT_UNTIL(rpc_channel_is_ready(ends.channel));
     Echo__V1__Note note = ECHO__V1__NOTE__INIT;
     int64_t start_ns = clock_monotonic_ns();
     assert_refused(send_to(ends.channel, "/echo.v1.Echo/Forget", &note.base), RPC_UNIMPLEMENTED,
@@ -798,6 +798,9 @@ static void stop_while_held(int64_t grace_ms, int64_t late_ms, unsigned expected
     assert_int_equal(pthread_create(&thread, NULL, stop_in_thread, &stopping), 0);
     loopback_sleep_ms(late_ms);
     assert_false(atomic_load(&stopping.returned));
+    if (expected_cancelled > 0) {
+        WAIT_UNTIL(rpc_call_is_cancelled(call));
+    }
     assert_int_equal(rpc_call_is_cancelled(call), expected_cancelled > 0);
     rpc_call_finish(call, &note.base);
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -813,7 +816,7 @@ static void stop_while_held(int64_t grace_ms, int64_t late_ms, unsigned expected
 static void server_stop_lets_calls_finish_before_the_deadline(void **state)
 {
     (void)state;
-    stop_while_held(LOOPBACK_WAIT_MS, 100, 0, RPC_OK);
+    stop_while_held(LOOPBACK_CALL_MS, 100, 0, RPC_OK);
 }
 
 /* After the deadline the caller hears the end, but the holder's pointer stays good until it lets
@@ -838,7 +841,7 @@ static void server_stop_under_load_completes_every_call(void **state)
         awaited_init(&awaited[i]);
         struct rpc_request request = loopback_request(&note.base, &awaited[i]);
         request.wait_for_ready = i < CALLS / 2;
-        request.deadline_ns = clock_deadline_in_ms(2000);
+        request.deadline_ns = clock_deadline_in_ms(2000); /* the end of those who wait */
         rpc_channel_call(ends.channel, &request, NULL);
     }
     assert_int_equal(loopback_end(ends.server), 0);

@@ -12,7 +12,7 @@ trap 'kill "$server_pid" 2>/dev/null || true; rm -f "$output"' EXIT
 tries=0
 until port=$(head -n 1 "$output") && [ -n "$port" ]; do
     tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || { echo "the server did not start"; exit 1; }
+    [ "$tries" -lt 600 ] || { echo "the server did not start"; exit 1; }
     sleep 0.1
 done
 
