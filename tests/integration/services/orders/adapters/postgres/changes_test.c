@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "orders/logic/sweep_sale.h"
 
+#include <libpq-fe.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -382,6 +383,48 @@ static void changes_of_expired_holds_go_with_their_transaction(void **state)
     store_fixture_audit(&sale_id);
 }
 
+/* A sweep on a thread of its own, with the worker. */
+struct sweeping {
+    struct uuid sale_id;
+    enum store_result result;
+    size_t expired;
+};
+
+static void *sweep(void *data)
+{
+    struct sweeping *sweeping = data;
+    const struct sweep_sale use_case = {.store = &worker.store,
+                                        .deadline_ns = store_fixture_deadline(&worker)};
+    int32_t matured;
+    sweeping->result = sweep_sale_run(&use_case, &sweeping->sale_id, 0, &worker.arena,
+                                      &sweeping->expired, &matured);
+    return NULL;
+}
+
+/* CORRECTNESS B1: a status is compared where it is changed, also under the lock. Whatever confirms
+ * a hold without the lock, its unit is not sold again. */
+static void changes_of_a_hold_that_is_confirmed_meanwhile_do_not_expire_it(void **state)
+{
+    struct sweeping sweeping = {.sale_id = store_fixture_sale(6, 0, 60), .expired = 1};
+    struct pg_conn *other = store_fixture_connect();
+    pthread_t thread;
+    (void)state;
+
+    place(&sweeping.sale_id, "c", 1);
+    store_fixture_run_out(&sweeping.sale_id, 1);
+    store_fixture_run(other, "BEGIN; UPDATE orders SET status = 'CONFIRMED' WHERE sale_id = '%s'",
+                      store_fixture_text(&sweeping.sale_id));
+    assert_int_equal(pthread_create(&thread, NULL, sweep, &sweeping), 0);
+    store_fixture_await_lock_waiter();
+    store_fixture_run(other, "COMMIT");
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    PQfinish(other);
+    assert_int_equal(sweeping.result, STORE_OK);
+    assert_int_equal(sweeping.expired, 0);
+    assert_int_equal(count_of(&sweeping.sale_id, "CONFIRMED"), 1);
+    assert_int_equal(sale_of(&sweeping.sale_id).sale.stock_remaining, 5);
+}
+
 /* The same in a placement's load: what is read after it has seen it. */
 static void changes_by_a_placement_expire_holds_too(void **state)
 {
@@ -499,6 +542,25 @@ static void changes_of_limit_and_holds_are_heard_in_the_same_load(void **state)
     store_fixture_place(&worker, &sale_id, &batch);
     store_fixture_expect_item(&batch, 0, VERDICT_PLACED);
     store_fixture_expect_item(&batch, 1, VERDICT_CUSTOMER_LIMIT_REACHED);
+    assert_int_equal(count_of(&sale_id, "EXPIRED"), 6);
+    assert_int_equal(sale_of(&sale_id).sale.stock_remaining, 99);
+    store_fixture_audit(&sale_id);
+}
+
+/* And where it is holds alone: no program gives a sale holds later, but one may be restored so. */
+static void changes_of_holds_are_heard_by_stores_that_knew_of_none(void **state)
+{
+    struct uuid sale_id = store_fixture_sale(100, 0, 0);
+    (void)state;
+
+    place(&sale_id, "c", 3);
+    place(&sale_id, "d", 3);
+    store_fixture_admin("UPDATE orders SET status = 'RESERVED' WHERE sale_id = '%s'",
+                        store_fixture_text(&sale_id));
+    store_fixture_run_out(&sale_id, 1);
+    store_fixture_admin("UPDATE sales SET hold_seconds = 60 WHERE sale_id = '%s'",
+                        store_fixture_text(&sale_id));
+    place(&sale_id, "e", 1);
     assert_int_equal(count_of(&sale_id, "EXPIRED"), 6);
     assert_int_equal(sale_of(&sale_id).sale.stock_remaining, 99);
     store_fixture_audit(&sale_id);
@@ -701,10 +763,12 @@ int main(void)
         TEST(changes_that_end_a_sale_outlast_the_clock),
         TEST(changes_remember_the_key_of_a_restock),
         TEST(changes_of_expired_holds_go_with_their_transaction),
+        TEST(changes_of_a_hold_that_is_confirmed_meanwhile_do_not_expire_it),
         TEST(changes_by_a_placement_expire_holds_too),
         TEST(changes_expire_a_bounded_number_of_holds),
         TEST(changes_of_a_limit_are_heard_by_stores_that_knew_of_none),
         TEST(changes_of_limit_and_holds_are_heard_in_the_same_load),
+        TEST(changes_of_holds_are_heard_by_stores_that_knew_of_none),
         TEST(changes_by_two_sweeps_at_once_expire_each_hold_once),
         TEST(changes_of_two_movers_mature_only_what_each_has_seen),
         TEST(changes_of_movers_at_once_mature_each_unit_once),
