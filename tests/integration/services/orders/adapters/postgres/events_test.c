@@ -468,6 +468,21 @@ static void events_pruned_under_a_reader_leave_no_gap_in_a_page(void **state)
     assert_int_equal(read_page(&shared_sale, 1, 10, 10).oldest_sequence, last - 9);
 }
 
+/* An event that is missing between others was lost: a reader must not go on as if it had not been.
+ */
+static void events_with_one_missing_between_are_no_page(void **state)
+{
+    struct uuid sale_id = sale_with_events(6);
+    struct store_event_page page;
+    (void)state;
+    store_fixture_admin("DELETE FROM order_events WHERE sale_id = '%s' AND sequence = 4",
+                        store_fixture_text(&sale_id));
+    assert_int_equal(worker.store.read_events(worker.store.data, &sale_id, 2, 100, 100,
+                                              store_fixture_deadline(&worker), &worker.arena,
+                                              &page),
+                     STORE_BROKEN);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -482,6 +497,7 @@ int main(void)
         TEST(events_behind_a_young_one_are_kept),
         TEST(events_are_pruned_in_slices),
         TEST(events_pruned_under_a_reader_leave_no_gap_in_a_page),
+        TEST(events_with_one_missing_between_are_no_page),
     };
     return cmocka_run_group_tests(tests, store_fixture_start, store_fixture_stop);
 }
