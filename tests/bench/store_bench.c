@@ -65,7 +65,7 @@ static void on_connected(void *data)
 static struct uuid make_sale(const struct store *store, int32_t limit, struct arena *arena)
 {
     char key[64];
-    struct create_sale use_case = {
+    struct create_sale means = {
         .store = store, .system = &system_port, .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND};
     struct violations violations;
     struct store_sale sale;
@@ -82,7 +82,7 @@ static struct uuid make_sale(const struct store *store, int32_t limit, struct ar
                   .per_customer_limit = limit},
     };
     enum verdict verdict =
-        create_sale_run(&use_case, &request, clock_deadline_in_ms(5000), arena, &sale, &violations);
+        create_sale_run(&means, &request, clock_deadline_in_ms(5000), arena, &sale, &violations);
     CHECK(verdict == VERDICT_PLACED);
     return sale.sale.sale_id;
 }
@@ -113,10 +113,10 @@ static void fill(struct batch *batch, const struct uuid *sale_id, size_t count, 
 static void measure(const struct store *store, size_t size, int seconds, int32_t limit)
 {
     static struct batch batch;
-    struct place_orders use_case = {.store = store,
-                                    .system = &system_port,
-                                    .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
-                                    .decision_ns_max = 5 * CLOCK_NS_PER_SECOND};
+    struct batch_means means = {.store = store,
+                                .system = &system_port,
+                                .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
+                                .decision_ns_max = 5 * CLOCK_NS_PER_SECOND};
     struct arena arena;
     uint64_t serial = 0, batches = 0, placed = 0;
 
@@ -126,7 +126,7 @@ static void measure(const struct store *store, size_t size, int seconds, int32_t
     int64_t end_ns = begun_ns + seconds * CLOCK_NS_PER_SECOND;
     while (clock_monotonic_ns() < end_ns && placed + size <= STOCK) {
         fill(&batch, &sale_id, size, &serial);
-        place_orders_run(&use_case, &sale_id, batch.pointers, size, &arena);
+        place_orders_run(&means, &sale_id, batch.pointers, size, &arena);
         for (size_t i = 0; i < size; i++) {
             placed += batch.items[i].verdict == VERDICT_PLACED;
         }

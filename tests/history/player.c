@@ -173,8 +173,8 @@ bool player_create(struct player *player, const struct history *history, const c
 static void play_place(struct player *player, const struct history_step *step,
                        struct player_result *result)
 {
-    const struct place_orders use_case = {&player->witness.store, &player->system, TRANSACTION_NS,
-                                          PATIENCE_NS};
+    const struct batch_means means = {&player->witness.store, &player->system, TRANSACTION_NS,
+                                      PATIENCE_NS};
     struct place_orders_item items[HISTORY_ITEMS_MAX], *pointers[HISTORY_ITEMS_MAX];
     int64_t end_ns = monotonic_ns(player) + PATIENCE_NS;
 
@@ -192,7 +192,7 @@ static void play_place(struct player *player, const struct history_step *step,
         };
         pointers[i] = &items[i];
     }
-    place_orders_run(&use_case, &player->sale_id, pointers, step->item_count, &player->arena);
+    place_orders_run(&means, &player->sale_id, pointers, step->item_count, &player->arena);
     for (size_t i = 0; i < step->item_count; i++) {
         result->verdicts[i] = items[i].verdict;
         result->orders[i] = items[i].order;
@@ -212,8 +212,8 @@ static enum order_act act_of(enum model_act act)
 static void play_settle(struct player *player, const struct history_step *step,
                         struct player_result *result)
 {
-    const struct settle_orders use_case = {&player->witness.store, &player->system, TRANSACTION_NS,
-                                           PATIENCE_NS};
+    const struct batch_means means = {&player->witness.store, &player->system, TRANSACTION_NS,
+                                      PATIENCE_NS};
     struct settle_orders_item items[HISTORY_ITEMS_MAX], *pointers[HISTORY_ITEMS_MAX];
     int64_t end_ns = monotonic_ns(player) + PATIENCE_NS;
 
@@ -234,7 +234,7 @@ static void play_settle(struct player *player, const struct history_step *step,
         };
         pointers[i] = &items[i];
     }
-    settle_orders_run(&use_case, &player->sale_id, pointers, step->item_count, &player->arena);
+    settle_orders_run(&means, &player->sale_id, pointers, step->item_count, &player->arena);
     for (size_t i = 0; i < step->item_count; i++) {
         result->verdicts[i] = items[i].verdict;
         result->orders[i] = items[i].order.order;

@@ -114,23 +114,29 @@ static bool wait_in_task(void *data, int64_t deadline_ns)
     return is_back;
 }
 
-static void work_on_orders(struct worker *worker)
+static struct batch_means means_of(const struct worker *worker)
 {
     const struct workers_config *config = &worker->workers->config;
-    struct place_orders_item *items[LANES_BATCH_MAX];
-    struct lane_task *task = &worker->task;
-    struct place_orders use_case = {
+    return (struct batch_means){
         .store = &worker->store,
         .system = config->system,
         .transaction_ns_max = config->transaction_ns_max,
         .decision_ns_max = config->decision_ns_max,
     };
+}
+
+static void work_on_orders(struct worker *worker)
+{
+    const struct workers_config *config = &worker->workers->config;
+    struct place_orders_item *items[LANES_BATCH_MAX];
+    struct lane_task *task = &worker->task;
+    const struct batch_means means = means_of(worker);
     int64_t begun_ns = now_ns(worker);
 
     for (size_t i = 0; i < task->count; i++) {
         items[i] = &task->orders[i]->item;
     }
-    place_orders_run(&use_case, &task->sale_id, items, task->count, &worker->arena);
+    place_orders_run(&means, &task->sale_id, items, task->count, &worker->arena);
     config->observer.on_batch(config->observer.data, task, now_ns(worker) - begun_ns);
     lanes_work_finish_turn(config->lanes, task);
 }
@@ -140,18 +146,13 @@ static void work_on_changes(struct worker *worker)
     const struct workers_config *config = &worker->workers->config;
     struct settle_orders_item *items[LANES_BATCH_MAX];
     struct lane_task *task = &worker->task;
-    struct settle_orders use_case = {
-        .store = &worker->store,
-        .system = config->system,
-        .transaction_ns_max = config->transaction_ns_max,
-        .decision_ns_max = config->decision_ns_max,
-    };
+    const struct batch_means means = means_of(worker);
     int64_t begun_ns = now_ns(worker);
 
     for (size_t i = 0; i < task->count; i++) {
         items[i] = &task->changes[i]->item;
     }
-    settle_orders_run(&use_case, &task->sale_id, items, task->count, &worker->arena);
+    settle_orders_run(&means, &task->sale_id, items, task->count, &worker->arena);
     config->observer.on_settled(config->observer.data, task, now_ns(worker) - begun_ns);
     lanes_work_finish_turn(config->lanes, task);
 }

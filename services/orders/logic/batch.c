@@ -180,6 +180,19 @@ static bool run_range(struct run *run, struct range *range)
     }
 }
 
+struct batch batch_begin(const struct batch_means *means, batch_attempt_fn attempt_one, void *data)
+{
+    const struct system_port *system = means->system;
+    return (struct batch){
+        .store = means->store,
+        .system = system,
+        .transaction_ns_max = means->transaction_ns_max,
+        .deadline_ns = system->monotonic_ns(system->data) + means->decision_ns_max,
+        .attempt = attempt_one,
+        .data = data,
+    };
+}
+
 void batch_run(const struct batch *batch, const struct batch_item *items, size_t count)
 {
     struct run run = {.batch = batch, .items = items};

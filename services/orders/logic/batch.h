@@ -6,6 +6,7 @@
 #ifndef ORDERS_LOGIC_BATCH_H
 #define ORDERS_LOGIC_BATCH_H
 
+#include "orders/logic/batch_means.h"
 #include "orders/logic/verdict.h"
 #include "orders/ports/store.h"
 #include "orders/ports/system.h"
@@ -21,22 +22,26 @@ struct batch_item {
     enum verdict *verdict; /* out */
 };
 
+/*
+ * One transaction, within deadline_ns, on those of the items whose positions are given, which
+ * ascend. On STORE_OK it has set their verdicts; else it has left no transaction open, and whatever
+ * it wrote is written again by the next attempt. Doing it again must be harmless after
+ * STORE_UNKNOWN.
+ */
+typedef enum store_result (*batch_attempt_fn)(void *data, const size_t *positions, size_t count,
+                                              int64_t deadline_ns);
+
 struct batch {
     const struct store *store;
     const struct system_port *system;
     int64_t transaction_ns_max; /* from BEGIN to the answer to COMMIT */
     int64_t deadline_ns;        /* no attempt begins after this */
-
-    /*
-     * One transaction, within deadline_ns, on those of the items whose positions are given, which
-     * ascend. On STORE_OK it has set their verdicts; else it has left no transaction open, and
-     * whatever it wrote is written again by the next attempt. Doing it again must be harmless after
-     * STORE_UNKNOWN.
-     */
-    enum store_result (*attempt)(void *data, const size_t *positions, size_t count,
-                                 int64_t deadline_ns);
+    batch_attempt_fn attempt;
     void *data; /* attempt's */
 };
+
+/* A batch that begins now, and goes on for as long as means say. */
+struct batch batch_begin(const struct batch_means *means, batch_attempt_fn attempt, void *data);
 
 /*
  * Gives each of count (1 to BATCH_ITEMS_MAX) items its verdict. Blocks for one transaction longer

@@ -6,7 +6,7 @@
 _Static_assert(BATCH_ITEMS_MAX >= PLACEMENT_BATCH_MAX, "a placement fits into a batch");
 
 struct run {
-    const struct place_orders *use_case;
+    const struct store *store;
     const struct uuid *sale_id;
     struct place_orders_item *const *items;
     struct arena *arena;
@@ -37,7 +37,7 @@ static enum store_result decide_and_store(const struct run *run,
                                           const struct placement_request *requests, size_t count,
                                           int64_t deadline_ns, struct placement_decision *decision)
 {
-    const struct store *store = run->use_case->store;
+    const struct store *store = run->store;
     if (placement_decide(facts, requests, count, run->arena, decision) < 0) {
         store->abandon(store->data, deadline_ns);
         return STORE_BROKEN;
@@ -51,7 +51,7 @@ static enum store_result attempt(void *data, const size_t *positions, size_t cou
                                  int64_t deadline_ns)
 {
     const struct run *run = data;
-    const struct store *store = run->use_case->store;
+    const struct store *store = run->store;
     struct placement_facts facts;
 
     arena_reset(run->arena);
@@ -79,24 +79,11 @@ static enum store_result attempt(void *data, const size_t *positions, size_t cou
     return result;
 }
 
-void place_orders_run(const struct place_orders *use_case, const struct uuid *sale_id,
+void place_orders_run(const struct batch_means *means, const struct uuid *sale_id,
                       struct place_orders_item *const *items, size_t count, struct arena *arena)
 {
-    const struct system_port *system = use_case->system;
-    struct run run = {
-        .use_case = use_case,
-        .sale_id = sale_id,
-        .items = items,
-        .arena = arena,
-    };
-    struct batch batch = {
-        .store = use_case->store,
-        .system = system,
-        .transaction_ns_max = use_case->transaction_ns_max,
-        .deadline_ns = system->monotonic_ns(system->data) + use_case->decision_ns_max,
-        .attempt = attempt,
-        .data = &run,
-    };
+    struct run run = {.store = means->store, .sale_id = sale_id, .items = items, .arena = arena};
+    const struct batch batch = batch_begin(means, attempt, &run);
     struct batch_item batch_items[PLACEMENT_BATCH_MAX];
 
     CHECK(count >= 1 && count <= PLACEMENT_BATCH_MAX);

@@ -4,9 +4,9 @@
 #ifndef ORDERS_LOGIC_PLACE_ORDERS_H
 #define ORDERS_LOGIC_PLACE_ORDERS_H
 
+#include "orders/logic/batch_means.h"
 #include "orders/logic/verdict.h"
 #include "orders/ports/store.h"
-#include "orders/ports/system.h"
 
 /* One order of the batch. */
 struct place_orders_item {
@@ -22,16 +22,6 @@ struct place_orders_item {
     struct money unit_price; /* out, likewise */
 };
 
-struct place_orders {
-    const struct store *store;
-    const struct system_port *system;
-    /* How long one transaction may take, from BEGIN to the answer to COMMIT. */
-    int64_t transaction_ns_max;
-    /* How long one run may go on beginning transactions; an item's attempts_end_ns may be earlier.
-     */
-    int64_t decision_ns_max;
-};
-
 /*
  * Gives each of count (1 to PLACEMENT_BATCH_MAX) items its verdict; blocks for at most
  * decision_ns_max plus one transaction, and no longer than one transaction after the latest
@@ -42,7 +32,7 @@ struct place_orders {
  * A3, A4). An order that its transaction's neighbours could be harmed by (STORE_REJECTED) is found
  * by halving and answered INTERNAL alone (B4). When an attempt is repeated is batch_run's to say.
  */
-void place_orders_run(const struct place_orders *use_case, const struct uuid *sale_id,
+void place_orders_run(const struct batch_means *means, const struct uuid *sale_id,
                       struct place_orders_item *const *items, size_t count, struct arena *arena);
 
 #endif

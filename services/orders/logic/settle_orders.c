@@ -8,7 +8,7 @@
 _Static_assert(BATCH_ITEMS_MAX >= SETTLEMENT_BATCH_MAX, "a settlement fits into a batch");
 
 struct run {
-    const struct settle_orders *use_case;
+    const struct store *store;
     const struct uuid *sale_id;
     struct settle_orders_item *const *items;
     struct arena *arena;
@@ -71,7 +71,7 @@ static enum store_result decide_and_store(const struct run *run,
                                           const struct work *work, size_t count,
                                           int64_t deadline_ns)
 {
-    const struct store *store = run->use_case->store;
+    const struct store *store = run->store;
     if (!names_fit(&facts->settlement) ||
         settlement_decide(&facts->settlement, work->requests, count, run->arena, work->decision) <
             0) {
@@ -107,7 +107,7 @@ static enum store_result attempt(void *data, const size_t *positions, size_t cou
                                  int64_t deadline_ns)
 {
     const struct run *run = data;
-    const struct store *store = run->use_case->store;
+    const struct store *store = run->store;
     struct store_change_facts facts;
     struct work work;
 
@@ -131,24 +131,11 @@ static enum store_result attempt(void *data, const size_t *positions, size_t cou
     return result;
 }
 
-void settle_orders_run(const struct settle_orders *use_case, const struct uuid *sale_id,
+void settle_orders_run(const struct batch_means *means, const struct uuid *sale_id,
                        struct settle_orders_item *const *items, size_t count, struct arena *arena)
 {
-    const struct system_port *system = use_case->system;
-    struct run run = {
-        .use_case = use_case,
-        .sale_id = sale_id,
-        .items = items,
-        .arena = arena,
-    };
-    struct batch batch = {
-        .store = use_case->store,
-        .system = system,
-        .transaction_ns_max = use_case->transaction_ns_max,
-        .deadline_ns = system->monotonic_ns(system->data) + use_case->decision_ns_max,
-        .attempt = attempt,
-        .data = &run,
-    };
+    struct run run = {.store = means->store, .sale_id = sale_id, .items = items, .arena = arena};
+    const struct batch batch = batch_begin(means, attempt, &run);
     struct batch_item batch_items[SETTLEMENT_BATCH_MAX];
 
     CHECK(count >= 1 && count <= SETTLEMENT_BATCH_MAX);

@@ -4,9 +4,9 @@
 #ifndef ORDERS_LOGIC_SETTLE_ORDERS_H
 #define ORDERS_LOGIC_SETTLE_ORDERS_H
 
+#include "orders/logic/batch_means.h"
 #include "orders/logic/verdict.h"
 #include "orders/ports/store.h"
-#include "orders/ports/system.h"
 
 /* One confirmation or cancellation. Times are those of place_orders_item. */
 struct settle_orders_item {
@@ -21,20 +21,13 @@ struct settle_orders_item {
     char customer_text[ORDER_CUSTOMER_CHARS_MAX + 1]; /* out, likewise */
 };
 
-struct settle_orders {
-    const struct store *store;
-    const struct system_port *system;
-    int64_t transaction_ns_max; /* as in place_orders */
-    int64_t decision_ns_max;
-};
-
 /*
  * Gives each of count (1 to SETTLEMENT_BATCH_MAX) items its verdict: DONE, ORDER_NOT_FOUND,
  * ILLEGAL_TRANSITION, SALE_NOT_FOUND, or why none could be had. Blocks, repeats and ends as
  * place_orders_run does; what was sent and not answered is asked about again, which confirming and
  * cancelling allow, being idempotent. arena is scratch.
  */
-void settle_orders_run(const struct settle_orders *use_case, const struct uuid *sale_id,
+void settle_orders_run(const struct batch_means *means, const struct uuid *sale_id,
                        struct settle_orders_item *const *items, size_t count, struct arena *arena);
 
 #endif

@@ -57,11 +57,11 @@ static int tear_down(void **state)
 
 static void run(size_t count)
 {
-    struct place_orders use_case = {.store = &store,
-                                    .system = &fake_system,
-                                    .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
-                                    .decision_ns_max = 5 * CLOCK_NS_PER_SECOND};
-    place_orders_run(&use_case, &sale_id, pointers, count, &arena);
+    struct batch_means means = {.store = &store,
+                                .system = &fake_system,
+                                .transaction_ns_max = 2 * CLOCK_NS_PER_SECOND,
+                                .decision_ns_max = 5 * CLOCK_NS_PER_SECOND};
+    place_orders_run(&means, &sale_id, pointers, count, &arena);
 }
 
 static void fail_next(enum fake_place where, enum store_result result, bool committed)

@@ -40,7 +40,7 @@ extern const struct store_fixture_bounds store_fixture_usual, store_fixture_shor
 struct store_fixture_worker {
     struct store store;
     struct store_postgres_config config;
-    struct place_orders placing;
+    struct batch_means placing;
     struct create_sale creating;
     struct arena arena;
     /* What the observer was told. */
