@@ -1,5 +1,6 @@
 #include "protoc-gen-contract/field_path.h"
 
+#include "base/check.h"
 #include "protoc-gen-contract/proto_index.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 
 static const Google__Protobuf__FieldDescriptorProto *proto_of(struct model_field field)
 {
+    CHECK(field.message != NULL);
     return field.message->fields[field.index];
 }
 

@@ -1,5 +1,6 @@
 #include "protoc-gen-contract/http_rule.h"
 
+#include "base/check.h"
 #include "protoc-gen-contract/field_path.h"
 #include "protoc-gen-contract/header_rule.h"
 #include "protoc-gen-contract/path_template.h"
@@ -151,6 +152,7 @@ static int check_body_is_not_in_path(const struct binding *binding, const struct
 static int read_body(const struct binding *binding, struct model_route *route)
 {
     const char *body = binding->rule->body;
+    CHECK(route->http_method != NULL);
     if (body[0] == '\0') {
         return 0;
     }
