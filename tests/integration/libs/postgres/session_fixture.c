@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "postgres/row.h"
+#include "support/patience.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,7 +99,7 @@ void session_fixture_admin(const struct scratch_postgres *server, const char *sq
 void session_fixture_await(const struct scratch_postgres *server, const char *query)
 {
     const struct timespec pause = {.tv_nsec = 10 * CLOCK_NS_PER_MS};
-    int64_t deadline_ns = session_fixture_deadline();
+    struct patience patience = patience_of_ms(SESSION_FIXTURE_PATIENCE_MS);
     char value[8];
 
     for (;;) {
@@ -106,7 +107,7 @@ void session_fixture_await(const struct scratch_postgres *server, const char *qu
         if (value[0] == 't') {
             return;
         }
-        if (clock_remaining_ms(deadline_ns) == 0) {
+        if (patience_is_over(&patience)) {
             fail_msg("never true: %s", query);
         }
         nanosleep(&pause, NULL);

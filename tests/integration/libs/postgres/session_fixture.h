@@ -7,7 +7,7 @@
 #include "support/scratch_postgres.h"
 
 /* Long enough for a busy machine; no test waits for it to pass. */
-#define SESSION_FIXTURE_PATIENCE_MS 20000
+#define SESSION_FIXTURE_PATIENCE_MS 120000
 
 /* Starts the server; by_tcp for proxies. Fails the test program if it cannot. */
 void session_fixture_start_server(struct scratch_postgres *ret_server, bool by_tcp);

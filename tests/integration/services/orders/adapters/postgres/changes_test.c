@@ -700,7 +700,7 @@ static void changes_of_movers_at_once_mature_each_unit_once(void **state)
 static void *move_for_a_while(void *data)
 {
     struct replica *replica = data;
-    while (clock_monotonic_ns() < end_ns) {
+    do {
         struct store *port = &replica->worker.store;
         struct store_sale sale;
         arena_reset(&replica->worker.arena);
@@ -711,7 +711,7 @@ static void *move_for_a_while(void *data)
         }
         sweep_once(replica, sale.sale.stock_returned);
         atomic_fetch_add(&rounds, 1);
-    }
+    } while (clock_monotonic_ns() < end_ns);
     return NULL;
 }
 

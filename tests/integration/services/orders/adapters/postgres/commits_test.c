@@ -20,6 +20,14 @@
 
 #define BATCH 5
 
+/* Tests wait for the last two to pass; the others end nothing. A COMMIT that is slow is over long
+ * before them, and takes long enough for a slow machine to see it. */
+static const struct store_fixture_bounds bounds = {.lock_ms = 3000,
+                                                   .statement_ms = 20000,
+                                                   .idle_in_transaction_ms = 20000,
+                                                   .transaction_ms = 5000,
+                                                   .decision_ms = 12000};
+
 static struct proxy *proxy;
 static char proxied_url[SCRATCH_POSTGRES_URL_BYTES];
 static struct store_fixture_worker worker;
@@ -34,7 +42,7 @@ static int start(void **state)
     /* Customers called slow commit slowly: a window in which COMMIT was sent and not answered. */
     store_fixture_admin(
         "CREATE FUNCTION sleep_at_commit() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$BEGIN PERFORM pg_sleep(0.25); RETURN NULL; END$$;"
+        "$$BEGIN PERFORM pg_sleep(1); RETURN NULL; END$$;"
         "CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON orders DEFERRABLE INITIALLY "
         "DEFERRED "
         "FOR EACH ROW WHEN (NEW.customer_id = 'slow') EXECUTE FUNCTION sleep_at_commit();"
@@ -50,7 +58,7 @@ static int set_up(void **state)
     assert_int_equal(proxy_create(scratch_postgres_port(store_fixture_server()), &proxy), 0);
     scratch_postgres_url_with_port(store_fixture_server()->service_url, proxy_port(proxy),
                                    proxied_url);
-    store_fixture_worker_init(&worker, proxied_url, &store_fixture_short);
+    store_fixture_worker_init(&worker, proxied_url, &bounds);
     assert_true(store_fixture_worker_connect(&worker));
     sale_id = store_fixture_sale(100, 0, 0);
     store_fixture_clear(&batch);
@@ -134,8 +142,7 @@ static void retry_healthy(enum verdict expected)
 
 static int64_t patience_ms(void)
 {
-    return store_fixture_short.decision_ms + store_fixture_short.transaction_ms +
-           STORE_FIXTURE_LATENESS_MS;
+    return bounds.decision_ms + bounds.transaction_ms + STORE_FIXTURE_LATENESS_MS;
 }
 
 /* --- A silent network ---------------------------------------------------------------------------
@@ -153,7 +160,7 @@ static void commits_without_an_answer_are_unknown_within_the_deadline(void **sta
     proxy_set_black_hole(proxy, true);
     int64_t took_ms = finish(&job);
     store_fixture_expect(&batch, VERDICT_OUTCOME_UNKNOWN);
-    assert_true(took_ms >= store_fixture_short.transaction_ms && took_ms < patience_ms());
+    assert_true(took_ms >= bounds.transaction_ms && took_ms < patience_ms());
     proxy_set_black_hole(proxy, false);
     retry_healthy(VERDICT_REPLAYED);
 }
@@ -161,8 +168,7 @@ static void commits_without_an_answer_are_unknown_within_the_deadline(void **sta
 /* The network comes back while the batch is still asked about: the orders are found. */
 static void commits_without_an_answer_are_found_when_the_network_returns(void **state)
 {
-    const struct timespec until_given_up = {.tv_nsec = (store_fixture_short.transaction_ms + 100) *
-                                                       CLOCK_NS_PER_MS};
+    const struct timespec until_given_up = {.tv_sec = bounds.transaction_ms / 1000};
     struct job job;
     (void)state;
 
@@ -389,8 +395,8 @@ static void *create(void *data)
 
     creation->job.begun_ns = clock_monotonic_ns();
     creation->verdict = create_sale_run(&worker.creating, &creation->request,
-                                        clock_deadline_in_ms(store_fixture_short.decision_ms),
-                                        &worker.arena, &creation->sale, &violations);
+                                        clock_deadline_in_ms(bounds.decision_ms), &worker.arena,
+                                        &creation->sale, &violations);
     creation->job.ended_ns = clock_monotonic_ns();
     return NULL;
 }

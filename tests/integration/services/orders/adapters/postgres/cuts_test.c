@@ -64,14 +64,6 @@ struct traffic {
     uint64_t load, store; /* bytes of the two round trips */
 };
 
-/* The proxy counts a byte after it has passed it on. */
-static uint64_t settled_bytes(enum proxy_direction direction)
-{
-    const struct timespec pause = {.tv_nsec = 20 * CLOCK_NS_PER_MS};
-    nanosleep(&pause, NULL);
-    return proxy_bytes(proxy, direction);
-}
-
 static void fill(const struct uuid *sale_id)
 {
     store_fixture_clear(&batch);
@@ -89,16 +81,16 @@ static struct traffic measure(enum proxy_direction direction, const struct uuid 
     struct store *store = &worker.store;
 
     fill(sale_id);
-    uint64_t begun = settled_bytes(direction);
+    uint64_t begun = proxy_bytes(proxy, direction);
     assert_int_equal(store->load_placement(store->data, sale_id, requests, BATCH,
                                            store_fixture_deadline(&worker), &worker.arena, &facts),
                      STORE_OK);
-    uint64_t loaded = settled_bytes(direction);
+    uint64_t loaded = proxy_bytes(proxy, direction);
     assert_int_equal(placement_decide(&facts, requests, BATCH, &worker.arena, &decision), 0);
     assert_int_equal(store->store_placed(store->data, &facts, requests, BATCH, &decision,
                                          store_fixture_deadline(&worker), &worker.arena),
                      STORE_OK);
-    uint64_t stored = settled_bytes(direction);
+    uint64_t stored = proxy_bytes(proxy, direction);
     return (struct traffic){.load = loaded - begun, .store = stored - loaded};
 }
 
@@ -279,7 +271,6 @@ static enum store_result store_cut(uint64_t bytes, const struct uuid *sale_id)
     struct store *store = &worker.store;
 
     load_and_decide(sale_id, &facts, &decision);
-    (void)settled_bytes(PROXY_TO_CLIENT);
     proxy_cut_after(proxy, PROXY_TO_CLIENT, bytes);
     return store->store_placed(store->data, &facts, requests, BATCH, &decision,
                                store_fixture_deadline(&worker), &worker.arena);
@@ -308,9 +299,9 @@ static uint64_t measure_rollback(const struct uuid *sale_id)
     struct placement_decision decision;
 
     load_and_decide(sale_id, &facts, &decision);
-    uint64_t begun = settled_bytes(PROXY_TO_CLIENT);
+    uint64_t begun = proxy_bytes(proxy, PROXY_TO_CLIENT);
     worker.store.abandon(worker.store.data, store_fixture_deadline(&worker));
-    return settled_bytes(PROXY_TO_CLIENT) - begun;
+    return proxy_bytes(proxy, PROXY_TO_CLIENT) - begun;
 }
 
 /* The bytes of the answer to a group whose insert fails. */
@@ -321,12 +312,12 @@ static uint64_t measure_refusal(const struct uuid *sale_id)
     struct placement_decision decision;
 
     load_and_decide(sale_id, &facts, &decision);
-    uint64_t begun = settled_bytes(PROXY_TO_CLIENT);
+    uint64_t begun = proxy_bytes(proxy, PROXY_TO_CLIENT);
     enum store_result result =
         worker.store.store_placed(worker.store.data, &facts, requests, BATCH, &decision,
                                   store_fixture_deadline(&worker), &worker.arena);
     assert_true(result != STORE_OK && result != STORE_UNKNOWN);
-    return settled_bytes(PROXY_TO_CLIENT) - begun - rollback;
+    return proxy_bytes(proxy, PROXY_TO_CLIENT) - begun - rollback;
 }
 
 /*
@@ -369,8 +360,9 @@ static enum verdict create(struct create_sale_request *request)
     struct store_sale sale;
 
     arena_reset(&worker.arena);
-    return create_sale_run(&worker.creating, request, clock_deadline_in_ms(5000), &worker.arena,
-                           &sale, &violations);
+    return create_sale_run(&worker.creating, request,
+                           clock_deadline_in_ms(STORE_FIXTURE_PATIENCE_MS), &worker.arena, &sale,
+                           &violations);
 }
 
 /* Rule B7: a doubled creation would put the same goods on sale twice. */
@@ -380,9 +372,9 @@ static void scan_creation(enum proxy_direction direction)
     struct create_sale_request request = {.key = key, .draft = store_fixture_draft()};
 
     request.key_length = (size_t)snprintf(key, sizeof(key), "measured-%d", direction);
-    uint64_t begun = settled_bytes(direction);
+    uint64_t begun = proxy_bytes(proxy, direction);
     assert_int_equal(create(&request), VERDICT_PLACED);
-    uint64_t total = settled_bytes(direction) - begun;
+    uint64_t total = proxy_bytes(proxy, direction) - begun;
     /* COMMIT and its answer are the last of it. */
     for (uint64_t bytes = 0; bytes <= total; bytes += step_at(bytes, total)) {
         request.key_length =

@@ -233,7 +233,8 @@ static void *trade(void *data)
 {
     struct shop *shop = data;
     char prefix[32];
-    for (unsigned i = 0; clock_monotonic_ns() < end_ns && i < ORDERS_MODELLED / CROWD / 8; i++) {
+    for (unsigned i = 0;
+         (i == 0 || clock_monotonic_ns() < end_ns) && i < ORDERS_MODELLED / CROWD / 8; i++) {
         snprintf(prefix, sizeof(prefix), "s%u-%u", shop->index, i);
         store_fixture_clear(&shop->batch);
         store_fixture_add_many(&shop->batch, &shared_sale, prefix, 8);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "orders/logic/sweep_sale.h"
+#include "support/patience.h"
 
 #include <libpq-fe.h>
 #include <setjmp.h>
@@ -24,16 +25,11 @@ const struct store_fixture_bounds store_fixture_usual = {.lock_ms = 1000,
                                                          .idle_in_transaction_ms = 1000,
                                                          .transaction_ms = 2000,
                                                          .decision_ms = 5000};
-const struct store_fixture_bounds store_fixture_short = {.lock_ms = 300,
-                                                         .statement_ms = 500,
-                                                         .idle_in_transaction_ms = 300,
-                                                         .transaction_ms = 800,
-                                                         .decision_ms = 2000};
-const struct store_fixture_bounds store_fixture_long = {.lock_ms = 5000,
-                                                        .statement_ms = 6000,
-                                                        .idle_in_transaction_ms = 5000,
-                                                        .transaction_ms = 7000,
-                                                        .decision_ms = 15000};
+const struct store_fixture_bounds store_fixture_long = {.lock_ms = 120000,
+                                                        .statement_ms = 150000,
+                                                        .idle_in_transaction_ms = 120000,
+                                                        .transaction_ms = 200000,
+                                                        .decision_ms = 400000};
 
 static struct scratch_postgres server;
 static PGconn *admin;
@@ -150,7 +146,7 @@ int64_t store_fixture_number(const char *format, ...)
 void store_fixture_await(const char *format, ...)
 {
     const struct timespec pause = {.tv_nsec = 5 * CLOCK_NS_PER_MS};
-    int64_t deadline_ns = clock_deadline_in_ms(STORE_FIXTURE_PATIENCE_MS);
+    struct patience patience = patience_of_ms(STORE_FIXTURE_PATIENCE_MS);
     char sql[STORE_FIXTURE_SQL_BYTES];
     va_list arguments;
 
@@ -164,7 +160,7 @@ void store_fixture_await(const char *format, ...)
         if (is_true) {
             return;
         }
-        if (clock_remaining_ms(deadline_ns) == 0) {
+        if (patience_is_over(&patience)) {
             fail_msg("never true: %s", sql);
         }
         nanosleep(&pause, NULL);
