@@ -193,7 +193,7 @@ enum db_status session_drain(struct session *session, int64_t deadline_ns)
         }
     }
     while (session->_state == SESSION_OPEN && session->_pending > 0) {
-        struct session_result result;
+        struct session_result result = {0};
         if (session_receive(session, deadline_ns, &result) == DB_OK) {
             session_result_fini(&result);
         }
