@@ -137,7 +137,7 @@ query "$DATABASE_URL" "DO \$\$ BEGIN FOR i IN 1..200 LOOP
     UPDATE sales SET version = version + 1; END LOOP; END \$\$"
 query "$ADMIN_URL" "SELECT pg_stat_force_next_flush()" >/dev/null
 hot=""
-for _ in {1..50}; do
+for _ in {1..600}; do
     hot="$(query "$DATABASE_URL" "SELECT n_tup_hot_upd >= 0.95 * n_tup_upd AND n_tup_upd >= 200
         FROM pg_stat_user_tables WHERE relname = 'sales'")"
     [[ $hot != t ]] || break

@@ -29,10 +29,11 @@ fail() {
     exit 1
 }
 
+# Nobody's port, out of the thousand with this number: none is chosen twice.
 free_port() {
     local port
     while :; do
-        port=$((10000 + RANDOM % 5000))
+        port=$((10000 + $1 * 1000 + RANDOM % 1000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
     printf '%s\n' "$port"
@@ -40,10 +41,10 @@ free_port() {
 
 unset DATABASE_URL STAMPEDE_ADMIN_TOKEN
 export ORDERS_GRPC_ADDR ORDERS_OPS_ADDR EDGE_HTTP_ADDR EDGE_OPS_ADDR
-ORDERS_GRPC_ADDR="127.0.0.1:$(free_port)"
-ORDERS_OPS_ADDR="127.0.0.1:$(free_port)"
-EDGE_HTTP_ADDR="127.0.0.1:$(free_port)"
-EDGE_OPS_ADDR="127.0.0.1:$(free_port)"
+ORDERS_GRPC_ADDR="127.0.0.1:$(free_port 0)"
+ORDERS_OPS_ADDR="127.0.0.1:$(free_port 1)"
+EDGE_HTTP_ADDR="127.0.0.1:$(free_port 2)"
+EDGE_OPS_ADDR="127.0.0.1:$(free_port 3)"
 
 recorded_pid() {
     cut -d' ' -f1 ".stampede/$1.pid"
@@ -56,8 +57,10 @@ up() {
     }
 }
 
+# Who is told to come again does: the orders service may be a moment later than its port.
 purchase() {
-    curl -sS --noproxy '*' -o "$work/answer" -w '%{http_code}' --max-time 20 -X POST \
+    curl -sS --noproxy '*' -o "$work/answer" -w '%{http_code}' --max-time 60 -X POST \
+        --retry 60 --retry-delay 1 --retry-max-time 60 \
         -H 'Content-Type: application/json' -H "Idempotency-Key: $1" \
         -d '{"customerId":"c-1","quantity":1}' \
         "http://$EDGE_HTTP_ADDR/v1/sales/$(<.stampede/demo_sale)/orders"
@@ -114,9 +117,12 @@ echo "down, and down again"
 
 echo "a taken port is refused with its owner's name"
 perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
-    LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1) or die; sleep 60' "${EDGE_OPS_ADDR#*:}" &
+    LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1) or die; sleep 600' "${EDGE_OPS_ADDR#*:}" &
 taker=$!
-sleep 0.5
+until (exec 3<>"/dev/tcp/${EDGE_OPS_ADDR%:*}/${EDGE_OPS_ADDR#*:}") 2>/dev/null; do
+    kill -0 "$taker" || fail "the port cannot be taken"
+    sleep 0.05
+done
 ! ./dev up --detach --programs "$programs" >"$work/up.out" 2>&1 || fail "up with a taken port"
 grep -q "EDGE_OPS_ADDR.*pid $taker" "$work/up.out" || fail "unclear: $(<"$work/up.out")"
 kill "$taker"
@@ -128,7 +134,7 @@ echo "in the foreground, until SIGINT"
 # shellcheck disable=SC2016 # Perl expands it.
 setsid perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' ./dev up --programs "$programs" >"$work/up.out" 2>&1 &
 foreground=$!
-for _ in {1..300}; do
+for _ in {1..1800}; do
     ! grep -q "Ctrl+C" "$work/up.out" || break
     sleep 0.1
 done

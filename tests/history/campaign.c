@@ -90,7 +90,8 @@ bool campaign_run(struct campaign *campaign, struct stage *stage)
     watch_for_assertions();
     campaign->histories = 0;
     while (is_good && campaign->histories < campaign->histories_max &&
-           clock_monotonic_ns() < campaign->deadline_ns &&
+           (campaign->histories < campaign->histories_min ||
+            clock_monotonic_ns() < campaign->deadline_ns) &&
            (campaign->is_over == NULL || !campaign->is_over())) {
         struct history history;
         current_seed = campaign->first_seed + campaign->histories++;

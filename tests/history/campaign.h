@@ -13,6 +13,7 @@ struct campaign {
     const char *name; /* of the stage, for people */
     struct history_shape shape;
     uint64_t first_seed;
+    size_t histories_min; /* played on the slowest machine too, whatever the deadline */
     size_t histories_max;
     int64_t deadline_ns;   /* monotonic; CLOCK_DEADLINE_NEVER for none */
     bool (*is_over)(void); /* asked between histories; may be NULL */

@@ -81,9 +81,12 @@ start_edge() {
     await "stampede-edge" curl -sf "http://$edge_ops/readyz"
 }
 
+# Who is told to come again does.
+ask_again=(--max-time 60 --retry 60 --retry-delay 1 --retry-max-time 60)
+
 # admin <path> <body> [<key>]: prints the answer.
 admin() {
-    curl -sS --fail-with-body --max-time 30 -X POST "$shop$1" -H "Authorization: Bearer $token" \
+    curl -sS --fail-with-body "${ask_again[@]}" -X POST "$shop$1" -H "Authorization: Bearer $token" \
         -H 'Content-Type: application/json' ${3:+-H "Idempotency-Key: $3"} -d "$2"
 }
 
@@ -91,11 +94,11 @@ admin() {
 make_sale() {
     admin /v1/sales '{"sku":"s","title":"t","unitPrice":{"currencyCode":"EUR","amountMinor":"100"},
         "endTime":"2099-01-01T00:00:00Z","stockTotal":'"$1"',"holdSeconds":'"$2"'}' "$3" |
-        jq -r .saleId
+        jq -r '.saleId // empty'
 }
 
 # place <sale> <customer> <key>: prints the answer, whatever it is.
 place() {
-    curl -sS --max-time 30 -X POST "$shop/v1/sales/$1/orders" -H "Idempotency-Key: $3" \
+    curl -sS "${ask_again[@]}" -X POST "$shop/v1/sales/$1/orders" -H "Idempotency-Key: $3" \
         -H 'Content-Type: application/json' -d '{"customerId":"'"$2"'","quantity":1}'
 }

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define START_ATTEMPTS 3
 #define ARGUMENTS_MAX  10
 #define OUTPUT_BYTES   2048
 #define FOLDER_PATTERN "/tmp/stampede-test-XXXXXX"
@@ -134,9 +135,12 @@ static int start_in_new_folder(struct scratch_postgres *server, const char *comm
         perror(server->folder);
         return -1;
     }
-    if (run_starter(server, command, primary) < 0) {
-        (void)run_command(server, "stop");
-        return -1;
+    for (int attempt = 1; run_starter(server, command, primary) < 0; attempt++) {
+        /* Somebody may have taken the port since it was chosen; the next one is another. */
+        if (primary != NULL || !server->by_tcp || attempt == START_ATTEMPTS) {
+            (void)run_command(server, "stop");
+            return -1;
+        }
     }
     return 0;
 }

@@ -81,8 +81,10 @@ stack_base_url() {
 # Creates the demo sale or finds it; its id goes to .stampede/demo_sale.
 _stack_create_demo_sale() {
     local answer
-    # The token goes by a file: a command line is everybody's to read.
+    # The token goes by a file: a command line is everybody's to read. The first request after a
+    # start may be told to come again, and has a key.
     answer="$(curl --silent --show-error --fail-with-body --insecure --noproxy '*' --max-time 30 \
+        --retry 30 --retry-delay 1 --retry-max-time 30 \
         --config <(printf 'header = "Authorization: Bearer %s"\n' "$STAMPEDE_ADMIN_TOKEN") \
         --header 'Content-Type: application/json' --header "Idempotency-Key: $DEMO_KEY" \
         --data "$DEMO_SALE" "$(stack_base_url)/v1/sales")" || {

@@ -3,6 +3,7 @@
 #include "../fake_system.h"
 #include "base/clock.h"
 #include "base/order_id.h"
+#include "support/patience.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,7 +80,8 @@ void lanes_stage_submit(struct lanes_stage_caller *caller, const struct uuid *sa
 void lanes_stage_wait_answered(struct lanes_stage_caller *caller)
 {
     const struct timespec pause = {.tv_nsec = 200000};
-    for (int i = 0; i < 50000 && atomic_load(&caller->answered) == 0; i++) {
+    struct patience patience = patience_of_ms(60000);
+    while (atomic_load(&caller->answered) == 0 && !patience_is_over(&patience)) {
         nanosleep(&pause, NULL);
     }
     assert_int_equal(atomic_load(&caller->answered), 1);
