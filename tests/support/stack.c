@@ -323,6 +323,12 @@ int stack_count_log(const struct stack *stack, const char *program, const char *
     return count;
 }
 
+int stack_count_slow(const struct stack *stack)
+{
+    return stack_count_log(stack, "stampede-orders", "\"kind\":\"timeout_client\"") +
+           stack_count_log(stack, "stampede-orders", "\"kind\":\"timeout\"");
+}
+
 void stack_await_log(const struct stack *stack, const char *program, const char *text,
                      int more_than)
 {

@@ -72,6 +72,11 @@ void stack_ops_get(int port, const char *path, struct http_answer *ret);
 /* How often a text stands in the log of a program ("stampede-orders") of this stack so far. */
 int stack_count_log(const struct stack *stack, const char *program, const char *text);
 
+/* How often the orders service gave up waiting for its database so far. Its bounds are the
+ * product's own: a machine with far too much other work keeps them from being met, and a round in
+ * which that happened says nothing of what else it was to show. */
+int stack_count_slow(const struct stack *stack);
+
 /* Waits until it stands there more than so many times: what is written down comes a moment after
  * what it tells of. */
 void stack_await_log(const struct stack *stack, const char *program, const char *text,
