@@ -180,6 +180,18 @@ static void roll(void (*drain)(struct stack *stack))
     }
 }
 
+/* An edge that knows two replicas gives work to both, or a restart of one would prove little. */
+static void wait_until_both_sell(void)
+{
+    for (size_t i = 0; i < REPLICAS; i++) {
+        struct stack_wait wait = stack_wait_for(&stacks[i], "each replica to place orders");
+        while (stack_metric(&stacks[i], stacks[i].orders_ops_port,
+                            "stampede_orders_total{outcome=\"PLACED\"}") <= 0) {
+            stack_wait_on(&wait, 10);
+        }
+    }
+}
+
 /* With a setting of the replicas' own; NULL for the defaults. */
 static void roll_under_load(const char *what, void (*drain)(struct stack *stack),
                             const char *setting)
@@ -195,6 +207,7 @@ static void roll_under_load(const char *what, void (*drain)(struct stack *stack)
         (void)wait_found(&stacks[i]);
     }
     begin_load(&crowds, what);
+    wait_until_both_sell();
     roll(drain);
     end_load(&crowds, what);
 }
