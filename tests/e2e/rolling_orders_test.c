@@ -23,6 +23,10 @@
 #define STOCK       1000000
 #define PER_SECOND  100 /* of each edge */
 #define CONNECTIONS 16  /* to each edge */
+/* How often the restarts are done, until the machine is quick enough; each time with half the load.
+ */
+#define ROUNDS_MAX 5
+#define TESTS      2
 /* Between a replica's readiness and the next one's drain, as orchestrators wait too: far more than
  * an edge needs to find it again, when the machine has time for everything. */
 #define MIN_READY_MS 2000
@@ -32,6 +36,8 @@ static struct stack stacks[REPLICAS];
 static char target[128];
 
 struct crowds {
+    unsigned per_second;
+    int slow_before; /* stack_count_slow() of all when it began */
     struct steady_orders orders[EDGES];
     struct steady *loads[EDGES];
 };
@@ -76,10 +82,22 @@ static void wait_for_answers(const struct crowds *crowds, unsigned more)
     }
 }
 
-static void begin_load(struct crowds *crowds, const char *key)
+static int count_slow(void)
 {
-    char sale_id[37];
+    int count = 0;
+    for (size_t i = 0; i < REPLICAS; i++) {
+        count += stack_count_slow(&stacks[i]);
+    }
+    return count;
+}
+
+static void begin_load(struct crowds *crowds, const char *what, unsigned round)
+{
+    char sale_id[37], key[128];
+    snprintf(key, sizeof(key), "%s, round %u", what, round);
     stack_make_sale(&stacks[0], key, STOCK, 0, sale_id);
+    crowds->per_second = PER_SECOND >> round;
+    crowds->slow_before = count_slow();
     for (size_t i = 0; i < EDGES; i++) {
         struct steady_orders *orders = &crowds->orders[i];
         *orders = (struct steady_orders){.reads_every = 10};
@@ -88,30 +106,36 @@ static void begin_load(struct crowds *crowds, const char *key)
         crowds->loads[i] = steady_start(&(struct steady_plan){
             .port = stacks[i].edge_port,
             .connections = CONNECTIONS,
-            .per_second = PER_SECOND,
+            .per_second = crowds->per_second,
             .write_request = steady_write_order,
             .data = orders,
         });
     }
-    wait_for_answers(crowds, PER_SECOND);
+    wait_for_answers(crowds, crowds->per_second);
 }
 
-/* Every request was answered with success, and every order is there, once. */
-static void end_load(struct crowds *crowds, const char *what)
+/* Every request was answered with success, and every order is there, once. False when the database
+ * was too slow for some, which were told so and the truth. */
+static bool end_load(struct crowds *crowds, const char *what)
 {
-    wait_for_answers(crowds, PER_SECOND);
+    bool is_unnoticed = true;
+    wait_for_answers(crowds, crowds->per_second);
     for (size_t i = 0; i < EDGES; i++) {
         struct steady_report report;
         steady_stop(crowds->loads[i], &report);
         steady_report_print(&report, what);
-        if (report.lost + report.failed + report.refused > 0) {
+        bool was_slow = count_slow() > crowds->slow_before;
+        if (report.lost + report.refused > 0 || (report.failed > 0 && !was_slow)) {
             stack_fail(&stacks[i], "somebody has noticed: %s", report.first_failure);
         }
+        is_unnoticed = is_unnoticed && report.failed == 0;
         assert_true(report.succeeded > 0);
-        assert_int_equal(steady_assert_told_the_truth(&report, &crowds->orders[i], &stacks[0]), 0);
+        unsigned unknown = steady_assert_told_the_truth(&report, &crowds->orders[i], &stacks[0]);
+        assert_true(unknown == 0 || report.failed > 0);
         steady_report_fini(&report);
     }
     stack_audit(&stacks[0]);
+    return is_unnoticed;
 }
 
 /* --- Restarts --------------------------------------------------------------------------------- */
@@ -196,7 +220,8 @@ static void wait_until_both_sell(void)
 static void roll_under_load(const char *what, void (*drain)(struct stack *stack),
                             const char *setting)
 {
-    static struct crowds crowds;
+    static struct crowds crowds[TESTS * ROUNDS_MAX]; /* no load outlives another's */
+    static size_t begun;
     for (size_t i = 0; i < REPLICAS; i++) {
         stacks[i].orders_environment[0] = setting;
         stack_terminate_orders(&stacks[i]);
@@ -206,10 +231,17 @@ static void roll_under_load(const char *what, void (*drain)(struct stack *stack)
         stack_wait_ready(&stacks[i], PATIENCE_MS);
         (void)wait_found(&stacks[i]);
     }
-    begin_load(&crowds, what);
-    wait_until_both_sell();
-    roll(drain);
-    end_load(&crowds, what);
+    for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+        struct crowds *crowd = &crowds[begun++];
+        begin_load(crowd, what, round);
+        wait_until_both_sell();
+        roll(drain);
+        if (end_load(crowd, what)) {
+            return;
+        }
+        print_message("the database was too slow: once more with less to do\n");
+    }
+    stack_fail(&stacks[0], "the database was too slow in every round");
 }
 
 /* The promise of two replicas: whoever restarts them one by one loses nobody's order. */
