@@ -180,8 +180,27 @@ static struct attempt place(unsigned edge, unsigned key)
     return attempt;
 }
 
+static bool is_definite(long status)
+{
+    return status != 503 && status != 504;
+}
+
+/* The same, again until there is an answer: a machine with other work misses the database's bounds,
+ * and whoever is told so asks again with the same key. */
+static struct attempt place_surely(unsigned edge, unsigned key)
+{
+    struct stack_wait wait = stack_wait_for(&stacks[edge], "an order to be decided");
+    struct attempt attempt = place(edge, key);
+    while (!is_definite(attempt.status)) {
+        stack_wait_on(&wait, 100);
+        attempt = place(edge, key);
+    }
+    return attempt;
+}
+
 static void cancel(unsigned edge, unsigned key, const char *order_id)
 {
+    struct stack_wait wait = stack_wait_for(&stacks[edge], "a hold to be given back");
     struct http_answer *answer = malloc(sizeof(*answer));
     char path[160], body[64];
     static const char *const headers[] = {"Content-Type: application/json", NULL};
@@ -189,9 +208,11 @@ static void cancel(unsigned edge, unsigned key, const char *order_id)
     (void)snprintf(path, sizeof(path), "/v1/sales/%s/orders/%s:cancel", sale_id, order_id);
     (void)snprintf(body, sizeof(body), "{\"customerId\":\"c-%u\"}", key);
     stack_call(&stacks[edge], "POST", path, headers, body, answer);
-    if (answer->status != 200) {
-        fail_msg("cancelling: %ld %s", answer->status, answer->body);
+    while (!is_definite(answer->status)) {
+        stack_wait_on(&wait, 100);
+        stack_call(&stacks[edge], "POST", path, headers, body, answer);
     }
+    stack_expect_status(&stacks[edge], answer, 200);
     free(answer);
 }
 
@@ -205,7 +226,7 @@ static struct sold sell_everything(void)
 {
     struct sold sold = {.first_key = keys_used};
     for (unsigned i = 0; i < STOCK; i++) {
-        struct attempt attempt = place(i % EDGES, keys_used++);
+        struct attempt attempt = place_surely(i % EDGES, keys_used++);
         assert_int_equal(attempt.status, 201);
         memcpy(sold.order_ids[i], attempt.order_id, sizeof(sold.order_ids[i]));
     }
@@ -215,13 +236,13 @@ static struct sold sell_everything(void)
 /* Tries new orders at an edge until it refuses one by itself; asserts that none is placed. */
 static struct attempt wait_until_refused_by(unsigned edge, const char *reason)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct stack_wait wait = stack_wait_for(&stacks[edge], reason);
     struct attempt attempt;
     long before;
     do {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        stack_wait_on(&wait, 0);
         before = refused_by_edge(edge, reason);
-        attempt = place(edge, keys_used++);
+        attempt = place_surely(edge, keys_used++);
         assert_int_equal(attempt.status, 409);
         assert_string_equal(attempt.reason, reason);
     } while (refused_by_edge(edge, reason) == before);
@@ -231,16 +252,15 @@ static struct attempt wait_until_refused_by(unsigned edge, const char *reason)
 /* Tries new orders at both edges in turn until one is placed; its key. */
 static unsigned wait_until_one_is_placed(struct attempt *ret)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct stack_wait wait = stack_wait_for(&stacks[0], "a unit that came back to be sold");
     for (unsigned i = 0;; i++) {
         unsigned key = keys_used++;
-        assert_true(clock_monotonic_ns() < deadline_ns);
-        *ret = place(i % EDGES, key);
+        *ret = place_surely(i % EDGES, key);
         if (ret->status == 201) {
             return key;
         }
         assert_int_equal(ret->status, 409);
-        sleep_ms(5);
+        stack_wait_on(&wait, 5);
     }
 }
 
@@ -294,7 +314,7 @@ static void board_sold_out_sale_is_refused_by_every_edge(void **state)
     (void)state;
     make_sale(HOLD_SECONDS, clock_wall_us());
     (void)sell_everything();
-    struct attempt by_orders = place(0, keys_used++);
+    struct attempt by_orders = place_surely(0, keys_used++);
     int64_t sold_out_ns = clock_monotonic_ns();
     for (unsigned edge = 0; edge < EDGES; edge++) {
         struct attempt by_edge = wait_until_refused_by(edge, "SOLD_OUT");
@@ -309,7 +329,7 @@ static void board_sold_out_sale_is_refused_by_every_edge(void **state)
     long edge_before = refused_by_edge(0, "SOLD_OUT");
     long orders_before = refused_by_orders("SOLD_OUT");
     for (unsigned i = 0; i < 200; i++) {
-        assert_int_equal(place(0, keys_used++).status, 409);
+        assert_int_equal(place_surely(0, keys_used++).status, 409);
     }
     long by_edge = refused_by_edge(0, "SOLD_OUT") - edge_before;
     long forwarded = refused_by_orders("SOLD_OUT") - orders_before;
@@ -328,7 +348,7 @@ static void board_placed_orders_are_replayed_after_sell_out(void **state)
     for (unsigned edge = 0; edge < EDGES; edge++) {
         (void)wait_until_refused_by(edge, "SOLD_OUT");
         for (unsigned i = 0; i < STOCK; i++) {
-            struct attempt attempt = place(edge, sold.first_key + i);
+            struct attempt attempt = place_surely(edge, sold.first_key + i);
             assert_int_equal(attempt.status, 201);
             assert_string_equal(attempt.replayed, "true");
             assert_string_equal(attempt.order_id, sold.order_ids[i]);
@@ -354,7 +374,7 @@ static void board_returned_unit_is_sold_once_more(void **state)
         print_message("sold again after %" PRId64 " ms\n",
                       (clock_monotonic_ns() - cancelled_ns) / CLOCK_NS_PER_MS);
         for (unsigned edge = 0; edge < EDGES; edge++) {
-            struct attempt again = place(edge, key);
+            struct attempt again = place_surely(edge, key);
             assert_int_equal(again.status, 201);
             assert_string_equal(again.order_id, attempt.order_id);
         }
@@ -372,7 +392,7 @@ static void board_expired_unit_is_sold_once_more(void **state)
     for (unsigned i = 0; i < STOCK; i++) {
         struct attempt attempt;
         unsigned key = wait_until_one_is_placed(&attempt);
-        assert_int_equal(place(i % EDGES, key).status, 201);
+        assert_int_equal(place_surely(i % EDGES, key).status, 201);
         assert_true(held_units() <= STOCK);
     }
     assert_no_refused_order_exists();
@@ -435,14 +455,14 @@ static void assert_replayed(unsigned edge, unsigned number)
 static void wait_until_begun_ahead(void)
 {
     static const char series[] = "stampede_board_filter_bytes";
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct stack_wait wait = stack_wait_for(&stacks[0], "filters to be begun");
     long before[EDGES];
     for (unsigned i = 0; i < EDGES; i++) {
         before[i] = metric_of(stacks[i].orders_ops_port, series);
     }
     add_orders_before();
     for (unsigned i = 0; i < EDGES;) {
-        assert_true(clock_monotonic_ns() < deadline_ns);
+        stack_wait_on(&wait, 0);
         for (unsigned edge = 0; edge < EDGES; edge++) {
             assert_replayed(edge, 1 + keys_used++ % ORDERS_BEFORE);
         }
@@ -464,7 +484,7 @@ static void board_filter_begun_ahead_refuses_no_order(void **state)
             assert_replayed(edge, number);
         }
         for (unsigned i = 0; i < STOCK; i++) {
-            struct attempt attempt = place(edge, sold.first_key + i);
+            struct attempt attempt = place_surely(edge, sold.first_key + i);
             assert_int_equal(attempt.status, 201);
             assert_string_equal(attempt.order_id, sold.order_ids[i]);
         }
@@ -496,17 +516,16 @@ static void begin_late(struct late_attempt *late, unsigned edge, unsigned key)
 /* Returns a unit and sells it, through the second edge alone; its key. */
 static unsigned resell(const struct sold *sold, unsigned index, struct attempt *ret)
 {
-    int64_t deadline_ns = clock_deadline_in_ms(PATIENCE_MS);
+    struct stack_wait wait = stack_wait_for(&stacks[1], "a unit that came back to be sold");
     cancel(1, sold->first_key + index, sold->order_ids[index]);
     for (;;) {
         unsigned key = keys_used++;
-        assert_true(clock_monotonic_ns() < deadline_ns);
-        *ret = place(1, key);
+        *ret = place_surely(1, key);
         if (ret->status == 201) {
             return key;
         }
         assert_int_equal(ret->status, 409);
-        sleep_ms(5);
+        stack_wait_on(&wait, 5);
     }
 }
 
@@ -629,11 +648,11 @@ static void board_sale_that_is_not_open_opens_on_time(void **state)
     char sql[192];
     struct attempt attempt;
     (void)state;
-    int64_t start_us = clock_wall_us() + 6000000;
+    int64_t start_us = clock_wall_us() + 10000000;
     make_sale(HOLD_SECONDS, start_us);
     (void)wait_until_refused_by(0, "SALE_NOT_STARTED");
     do {
-        attempt = place(0, keys_used++);
+        attempt = place_surely(0, keys_used++);
         if (attempt.status == 409) {
             assert_string_equal(attempt.reason, "SALE_NOT_STARTED");
         }
@@ -647,7 +666,7 @@ static void board_sale_that_is_not_open_opens_on_time(void **state)
                    sale_id);
     long late_ms = stack_query_number(&stacks[0], sql);
     print_message("the first order came %ld ms after the opening\n", late_ms);
-    assert_true(late_ms >= 0 && late_ms < 5000);
+    assert_true(late_ms >= 0 && late_ms < PATIENCE_MS);
     assert_no_refused_order_exists();
 }
 

@@ -92,12 +92,13 @@ static bool hold(pid_t thread)
 static void wait_told(int port, long status, const char *text)
 {
     int64_t begun_ns = clock_monotonic_ns();
+    struct patience patience = patience_of_ms(PATIENCE_MS);
     for (;;) {
         stack_ops_get(port, "/livez?verbose", &answer);
         if (answer.status == status && strstr(answer.body, text) != NULL) {
             break;
         }
-        if (clock_monotonic_ns() - begun_ns > PATIENCE_MS * CLOCK_NS_PER_MS) {
+        if (patience_is_over(&patience)) {
             fail_msg("not told \"%s\": %ld %s", text, answer.status, answer.body);
         }
         sleep_ms(20);
