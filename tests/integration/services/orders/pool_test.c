@@ -22,7 +22,8 @@
 
 #include <cmocka.h>
 
-#define BODY_BYTES (256 * 1024)
+#define BODY_BYTES   (256 * 1024)
+#define SERIES_BYTES 128
 
 #define PLACE_ORDER "stampede.orders.v1.OrderService/PlaceOrder"
 #define GET_SALE    "stampede.sales.v1.SaleService/GetSale"
@@ -220,7 +221,7 @@ static double figure(const char *path, const char *before, const char *number)
 
 static double metric(const char *series)
 {
-    char line[128];
+    char line[SERIES_BYTES + 2]; /* with a line break and a space */
     snprintf(line, sizeof(line), "\n%s ", series);
     return figure("/metrics", line, line);
 }
@@ -324,7 +325,7 @@ static bool metrics_say_idle(void)
 static double waits_metric(const char *suffix, const char *rest)
 {
     static const char *const kinds[] = {"orders", "changes", "act", "sweep", "read", "lookup"};
-    char series[128];
+    char series[SERIES_BYTES];
     double sum = 0;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         snprintf(series, sizeof(series), "stampede_pool_wait_seconds%s{work=\"%s\"%s}", suffix,
