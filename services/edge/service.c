@@ -211,28 +211,30 @@ static bool is_not_draining(void *data, char *ret_reason, size_t reason_bytes)
     return false;
 }
 
-/* Whether every event loop turns; what a slow client or database does never keeps one from it. */
-static bool are_loops_turning(void *data, char *ret_reason, size_t reason_bytes)
+static bool is_turning(int64_t turn_ns, int64_t turn_ms_max, char *ret_reason, size_t reason_bytes)
 {
-    const struct service *service = data;
-    int64_t turn_ms = server_longest_turn_ns(service->server) / CLOCK_NS_PER_MS;
-    if (turn_ms <= EDGE_LOOP_TURN_MAX_MS) {
+    int64_t turn_ms = turn_ns / CLOCK_NS_PER_MS;
+    if (turn_ms <= turn_ms_max) {
         return true;
     }
     (void)snprintf(ret_reason, reason_bytes, "no turn for %" PRId64 " ms", turn_ms);
     return false;
 }
 
+/* Whether every event loop turns; what a slow client or database does never keeps one from it. */
+static bool are_loops_turning(void *data, char *ret_reason, size_t reason_bytes)
+{
+    const struct service *service = data;
+    return is_turning(server_longest_turn_ns(service->server), EDGE_LOOP_TURN_MAX_MS, ret_reason,
+                      reason_bytes);
+}
+
 /* Whether the thread that all replies come on turns: nothing that it calls may block. */
 static bool is_channel_turning(void *data, char *ret_reason, size_t reason_bytes)
 {
     const struct service *service = data;
-    int64_t turn_ms = rpc_channel_turn_ns(service->channel) / CLOCK_NS_PER_MS;
-    if (turn_ms <= EDGE_CHANNEL_TURN_MAX_MS) {
-        return true;
-    }
-    (void)snprintf(ret_reason, reason_bytes, "no turn for %" PRId64 " ms", turn_ms);
-    return false;
+    return is_turning(rpc_channel_turn_ns(service->channel), EDGE_CHANNEL_TURN_MAX_MS, ret_reason,
+                      reason_bytes);
 }
 
 /* Channel thread. */

@@ -45,7 +45,7 @@ enum ending {
 struct stream {
     struct rpc_stream held;
     struct event_stream *service;
-    struct list_link todo;
+    struct list_link among_readers;
     struct lane_job job;
     struct board_watch watch;
     struct uuid sale_id;
@@ -427,7 +427,7 @@ static void take_reader(struct rpc_stream *held, void *data)
     if (stream->state == RETRYING ||
         (stream->state == WAITING && stream->version >= stream->next)) {
         stream->state = READING; /* nobody else ends it from now on */
-        list_push_back(readers, &stream->todo);
+        list_push_back(readers, &stream->among_readers);
     }
 }
 
@@ -454,7 +454,7 @@ static void on_read(void *data)
     rpc_streams_visit_locked(&service->streams, take_reader, &readers);
     rpc_streams_unlock(&service->streams);
     for (struct list_link *link; (link = list_pop_front(&readers)) != NULL;) {
-        submit(LIST_OBJECT(link, struct stream, todo));
+        submit(LIST_OBJECT(link, struct stream, among_readers));
     }
 }
 
